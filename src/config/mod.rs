@@ -1,0 +1,267 @@
+//! The configuration: YAML in, runtime types out, in one pass over a tree that keeps positions.
+//!
+//! Nothing outside this module sees YAML. References between sections (a route's pool, a pool's nodes) are
+//! indices into the vectors of [`Config`], resolved and checked here.
+
+use crate::client_addr::IpPrefix;
+use crate::persistence::settings::GroupSettings;
+use crate::route::{HostPattern, PathPrefix};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A whole, checked configuration with every default filled in.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where connections are accepted.
+    pub listeners: Vec<Listener>,
+    /// The machines.
+    pub nodes: Vec<Node>,
+    /// The persistence groups.
+    pub groups: Vec<GroupSettings>,
+    /// The pools.
+    pub pools: Vec<Pool>,
+    /// The routes.
+    pub routes: Vec<Route>,
+    /// The log.
+    pub log: Log,
+    /// Bounds on what clients may take.
+    pub limits: Limits,
+    /// How long shutdown waits for requests in flight.
+    pub shutdown_grace: Duration,
+}
+
+/// Where connections are accepted.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Its name.
+    pub name: String,
+    /// Its addresses; port 0 lets the system choose.
+    pub bind: Vec<SocketAddr>,
+    /// TLS, if the listener speaks it.
+    pub tls: Option<ListenerTls>,
+    /// How long an idle client connection is kept.
+    pub keepalive: Duration,
+}
+
+/// The certificate of a TLS listener: PEM files that exist, parse and belong together.
+#[derive(Clone, Debug)]
+pub struct ListenerTls {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// A machine.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its name, by which pins and cookies know it.
+    pub name: String,
+    /// Where it is.
+    pub address: NodeAddress,
+    /// Its share of new clients, 1 to 256.
+    pub weight: u16,
+    /// Used only when no other node can serve.
+    pub backup: bool,
+    /// The operator's will at first start.
+    pub state: crate::pool::AdminState,
+}
+
+/// Where a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeAddress {
+    /// An address.
+    Ip(std::net::IpAddr),
+    /// A name, resolved beside the requests' path and again from time to time.
+    Name(String),
+}
+
+/// What a pool serves; a role fills in what Microsoft Identity Manager needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// MIM Service, port 5725.
+    MimService,
+    /// MIM Service's security token service, port 5726.
+    MimSts,
+    /// MIM Portal.
+    MimPortal,
+    /// Self-service password reset: registration.
+    SsprRegistration,
+    /// Self-service password reset: reset.
+    SsprReset,
+    /// Anything else.
+    None,
+}
+
+/// The backends that serve one purpose.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// Its name.
+    pub name: String,
+    /// Its role.
+    pub role: Role,
+    /// Its backends.
+    pub backends: Vec<Backend>,
+    /// Whether an upstream connection belongs to one client connection.
+    pub connection_auth: ConnectionAuth,
+    /// How long things may take.
+    pub timeouts: Timeouts,
+    /// How long a node that came back takes to reach its full share.
+    pub slow_start: Duration,
+    /// When failures of requests count as a node being down.
+    pub ejection: Ejection,
+    /// Idle upstream connections kept, in all.
+    pub keepalive_connections: usize,
+}
+
+/// A node at one pool's port.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Index into [`Config::nodes`].
+    pub node: usize,
+    /// The port.
+    pub port: u16,
+    /// TLS towards it, if any.
+    pub tls: Option<UpstreamTls>,
+    /// How its health is found out.
+    pub probe: Probe,
+}
+
+/// TLS towards a backend. Verification is on unless `verify: false` was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamTls {
+    /// The name its certificate must carry and that is sent as SNI; never empty.
+    pub server_name: String,
+    /// PEM file of the authorities to trust; the system's where absent.
+    pub ca: Option<PathBuf>,
+    /// Whether the certificate is checked.
+    pub verify: bool,
+}
+
+/// How health is found out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Time between probes.
+    pub interval: Duration,
+    /// The same while the state is changing.
+    pub fast_interval: Duration,
+    /// How long a probe may take.
+    pub timeout: Duration,
+    /// Successes in a row that make a node up.
+    pub rise: u32,
+    /// Failures in a row that make it down.
+    pub fall: u32,
+    /// After so long without a first answer a backend counts as up.
+    pub start_grace: Duration,
+}
+
+/// Whether an upstream connection belongs to one client connection (NTLM, Negotiate).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionAuth {
+    /// As soon as a request or response shows that authentication is bound to the connection.
+    Auto,
+    /// From the first request.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Connecting, TLS included.
+    pub connect: Duration,
+    /// Between two reads from a backend, and from a client that sends a body.
+    pub read: Duration,
+    /// Between two writes, in either direction.
+    pub write: Duration,
+    /// How long an idle upstream connection is kept.
+    pub idle: Duration,
+    /// How long an upgraded connection may be silent.
+    pub tunnel: Duration,
+}
+
+/// When failures of requests count as a node being down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ejection {
+    /// Connection failures in a row.
+    pub consecutive_failures: u32,
+    /// For how long.
+    pub duration: Duration,
+}
+
+/// What goes to which pool.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Its name, for logs and metrics.
+    pub name: String,
+    /// Index into [`Config::listeners`].
+    pub listener: usize,
+    /// The hosts it serves.
+    pub host: HostPattern,
+    /// The paths it serves.
+    pub path: PathPrefix,
+    /// Index into [`Config::pools`].
+    pub pool: usize,
+    /// Index into [`Config::groups`]; none places every request anew.
+    pub group: Option<usize>,
+    /// The largest request body in bytes; none means no limit.
+    pub max_body: Option<u64>,
+}
+
+/// The log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The access log.
+    pub access: AccessLog,
+    /// The least severe message that is written.
+    pub level: log::LevelFilter,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessLog {
+    /// Its target.
+    pub to: AccessLogTarget,
+    /// Its form.
+    pub format: LogFormat,
+}
+
+/// A target of the access log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLogTarget {
+    /// Nowhere.
+    Off,
+    /// Standard output.
+    Stdout,
+    /// A file, appended to.
+    File(PathBuf),
+}
+
+/// How a line of the access log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// `key=value` pairs.
+    Text,
+}
+
+/// Bounds on what clients may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest request head in bytes.
+    pub request_header_bytes: usize,
+    /// How long a whole request head may take.
+    pub header_timeout: Duration,
+    /// Client connections in all.
+    pub connections: usize,
+    /// Requests on one connection.
+    pub requests_per_connection: u64,
+    /// Requests that wait for a node.
+    pub waiting: usize,
+}
+
+/// Addresses that may name the client; kept for listeners behind another proxy.
+pub type TrustedProxies = Vec<IpPrefix>;
