@@ -3,3 +3,6 @@
 pub mod client_addr;
 pub mod clock;
 pub mod id;
+
+#[cfg(feature = "edge")]
+pub mod engine;

@@ -1,0 +1,24 @@
+//! Heads of requests and responses: delimited by [`scan`], judged by [`parse_request`] and [`parse_response`].
+//!
+//! A head is parsed where it lies in the connection's buffer and forwarded as slices of it: fields keep their byte
+//! ranges ([`Fields::line`]), and whoever forwards copies runs of kept lines. A header map was rejected: it costs
+//! more than the rest of the engine together. `httparse` finds the tokens; the strict rules stand here.
+
+mod fields;
+mod request;
+mod response;
+mod scan;
+
+pub use fields::{FieldStorage, Fields, MAX_FIELDS};
+pub use request::{Method, RequestFacts, RequestHead, parse_request};
+pub use response::{ResponseFacts, ResponseHead, parse_response};
+pub use scan::{Scan, leading_blank, scan};
+
+/// The version in a message's first line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// HTTP/1.0
+    V10,
+    /// HTTP/1.1
+    V11,
+}
