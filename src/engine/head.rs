@@ -4,10 +4,13 @@
 //! ranges ([`Fields::line`]), and whoever forwards copies runs of kept lines. A header map was rejected: it costs
 //! more than the rest of the engine together. `httparse` finds the tokens; the strict rules stand here.
 
+mod diagnosis;
 mod fields;
 mod request;
 mod response;
 mod scan;
+mod survey;
+mod target;
 
 pub use fields::{FieldStorage, Fields, MAX_FIELDS};
 pub use request::{Method, RequestFacts, RequestHead, parse_request};
@@ -21,4 +24,11 @@ pub enum Version {
     V10,
     /// HTTP/1.1
     V11,
+}
+
+impl Version {
+    /// `httparse` accepts minor versions 0 and 1.
+    fn new(minor: Option<u8>) -> Self {
+        if minor == Some(1) { Self::V11 } else { Self::V10 }
+    }
 }

@@ -85,7 +85,7 @@ impl<'h, 'b> Fields<'h, 'b> {
 
     /// Where line `index` starts; the head's last CRLF for a line behind the last.
     #[inline]
-    fn start(&self, index: usize) -> usize {
+    pub(super) fn start(&self, index: usize) -> usize {
         match self.list.get(index) {
             Some(field) => field.name.as_ptr().addr() - self.head.as_ptr().addr(),
             None => self.head.len() - 2,

@@ -1,5 +1,8 @@
 //! Requests.
 
+use super::diagnosis::{diagnose, request_line};
+use super::survey::{Survey, survey};
+use super::target::{Target, authority, target};
 use super::{FieldStorage, Fields, Version};
 use crate::engine::framing::Framing;
 use crate::engine::refusal::Refusal;
@@ -48,6 +51,24 @@ pub struct RequestFacts {
     pub expect_field: Option<u8>,
 }
 
+impl Method {
+    #[inline]
+    fn new(name: &str) -> Self {
+        match name {
+            "GET" => Self::Get,
+            "POST" => Self::Post,
+            "HEAD" => Self::Head,
+            "PUT" => Self::Put,
+            "DELETE" => Self::Delete,
+            "OPTIONS" => Self::Options,
+            "TRACE" => Self::Trace,
+            "PATCH" => Self::Patch,
+            "CONNECT" => Self::Connect,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl RequestFacts {
     /// Whether doing it twice is doing it once (RFC 9110 section 9.2.2).
     #[must_use]
@@ -74,33 +95,47 @@ pub struct RequestHead<'h, 'b> {
     pub fields: Fields<'h, 'b>,
     /// What outlives the head.
     pub facts: RequestFacts,
+    parts: Target<'b>,
+    host: Option<&'b [u8]>,
 }
 
 impl<'b> RequestHead<'_, 'b> {
     /// The path as it was sent, never empty: `/` where an absolute-form has none, `*` for the whole server.
     #[must_use]
+    #[inline]
     pub fn path(&self) -> &'b str {
-        self.target
+        let Target { lead, rest, .. } = self.parts;
+        if !lead.is_empty() {
+            return lead;
+        }
+        self.question_mark().map_or(rest, |at| &rest[..at])
     }
 
     /// What follows the first `?`.
     #[must_use]
     pub fn query(&self) -> Option<&'b str> {
-        None
+        self.question_mark().map(|at| &self.parts.rest[at + 1..])
     }
 
     /// The target to send upstream, in two parts to be written one after the other (RFC 9112 section 3.2.1, 3.2.4):
     /// the first is `/` or `*` where an absolute-form had no path, else empty.
     #[must_use]
+    #[inline]
     pub fn origin_form(&self) -> (&'static str, &'b str) {
-        ("", self.target)
+        (self.parts.lead, self.parts.rest)
     }
 
     /// The host that is asked for, port included, as it was sent: the target's authority or Host, which agree.
     /// `None` only in HTTP/1.0.
     #[must_use]
+    #[inline]
     pub fn host(&self) -> Option<&'b [u8]> {
-        None
+        self.host
+    }
+
+    #[inline]
+    fn question_mark(&self) -> Option<usize> {
+        memchr::memchr(b'?', self.parts.rest.as_bytes())
     }
 }
 
@@ -109,8 +144,116 @@ impl<'b> RequestHead<'_, 'b> {
 /// # Errors
 /// The first rule that is broken.
 pub fn parse_request<'h, 'b>(
-    _head: &'b [u8],
-    _storage: &'h mut FieldStorage<'b>,
+    head: &'b [u8],
+    storage: &'h mut FieldStorage<'b>,
 ) -> Result<RequestHead<'h, 'b>, Refusal> {
-    Err(Refusal::IncompleteHead)
+    if matches!(head, [b'\r' | b'\n', ..]) {
+        return Err(Refusal::BlankLines);
+    }
+    let mut parsed = httparse::Request::new(&mut []);
+    match parsed.parse_with_uninit_headers(head, &mut storage.0) {
+        Ok(httparse::Status::Complete(length)) if length == head.len() => {}
+        Ok(_) => return Err(Refusal::IncompleteHead),
+        Err(error) => return Err(diagnose(head, error, request_line)),
+    }
+    let (Some(name), Some(whole)) = (parsed.method, parsed.path) else {
+        return Err(Refusal::BadRequestLine);
+    };
+    let method = Method::new(name);
+    if method == Method::Connect {
+        return Err(Refusal::Connect);
+    }
+    let parts = target(method, whole)?;
+    let mut fields = Fields { head, list: parsed.headers, dropped: 0 };
+    let mut survey = survey(&fields)?;
+    let version = Version::new(parsed.version);
+    let host = host(&survey, &fields, &parts, version)?;
+    let framing = framing(&survey, version)?;
+    let expect_continue = expectation(&mut survey, &fields, version, framing)?;
+    let current = version == Version::V11;
+    let facts = RequestFacts {
+        framing,
+        method,
+        version,
+        keep_alive: !survey.close && (current || survey.keep_alive),
+        expect_continue,
+        upgrade: survey.is_websocket() && current && method == Method::Get && framing == Framing::None,
+        absolute_https: parts.absolute.map(|absolute| absolute.https),
+        host_field: survey.host,
+        framing_field: survey.framing,
+        expect_field: survey.expect.filter(|_| expect_continue),
+    };
+    fields.dropped = survey.dropped;
+    Ok(RequestHead { method: name, target: whole, fields, facts, parts, host })
 }
+
+/// One Host, which only HTTP/1.0 may lack (RFC 9112 section 3.2), and which the target must not contradict. The RFC
+/// lets the target win over Host; but then the two would reach the node in disagreement if one slipped through.
+#[inline]
+fn host<'b>(
+    survey: &Survey,
+    fields: &Fields<'_, 'b>,
+    parts: &Target<'b>,
+    version: Version,
+) -> Result<Option<&'b [u8]>, Refusal> {
+    if survey.hosts > 1 {
+        return Err(Refusal::SeveralHosts);
+    }
+    let line = survey.host.map(|at| fields.list[usize::from(at)].value);
+    if line.is_none() && version == Version::V11 {
+        return Err(Refusal::NoHost);
+    }
+    let named = line.map(authority).transpose()?;
+    let Some(absolute) = parts.absolute else {
+        return Ok(line);
+    };
+    let asked = authority(absolute.authority.as_bytes())?;
+    match named {
+        Some(named) if !named.agrees(&asked, absolute.https) => Err(Refusal::HostDisagrees),
+        _ => Ok(Some(absolute.authority.as_bytes())),
+    }
+}
+
+/// RFC 9112 section 6.3, without its repairs.
+#[inline]
+fn framing(survey: &Survey, version: Version) -> Result<Framing, Refusal> {
+    match (survey.chunked, survey.length) {
+        (true, _) if version == Version::V10 => Err(Refusal::TransferEncodingHttp10),
+        (true, _) => Ok(Framing::Chunked),
+        (false, None | Some(0)) => Ok(Framing::None),
+        (false, Some(length)) => Ok(Framing::Length(length)),
+    }
+}
+
+/// Whether the client waits for a 100. HTTP/1.0 cannot, and without a body there is nothing to wait with: the line
+/// is dropped then (RFC 9110 section 10.1.1).
+#[inline]
+fn expectation(
+    survey: &mut Survey,
+    fields: &Fields,
+    version: Version,
+    framing: Framing,
+) -> Result<bool, Refusal> {
+    let Some(at) = survey.expect else {
+        return Ok(false);
+    };
+    if version == Version::V10 {
+        for (index, field) in fields.iter().enumerate() {
+            if field.name.eq_ignore_ascii_case("expect") {
+                survey.drop_line(index as u8);
+            }
+        }
+        return Ok(false);
+    }
+    let value = fields.list[usize::from(at)].value;
+    if survey.expects > 1 || !value.eq_ignore_ascii_case(b"100-continue") {
+        return Err(Refusal::UnknownExpectation);
+    }
+    if framing == Framing::None {
+        survey.drop_line(at);
+    }
+    Ok(framing != Framing::None)
+}
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ pub enum Scan {
 }
 
 /// How many bytes of empty lines lie in front of a request line (RFC 9112 section 2.2): at most four lines.
-/// They are to be consumed before [`scan`] is called (then from 0).
+/// Whenever what has come starts with CR they are to be consumed before [`scan`] is called, and it starts from 0.
 #[must_use]
 pub fn leading_blank(bytes: &[u8]) -> usize {
     const MOST: usize = 4;
@@ -38,4 +38,46 @@ pub fn scan(bytes: &[u8], from: usize) -> Scan {
         }
     }
     Scan::Incomplete
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_found_and_only_crlf_ends_a_line() {
+        for (bytes, expected) in [
+            (&b""[..], Scan::Incomplete),
+            (b"GET / HTTP/1.1\r\nHost: a\r\n", Scan::Incomplete),
+            (b"GET / HTTP/1.1\r\nHost: a\r\n\r", Scan::Incomplete),
+            (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", Scan::Complete(27)),
+            (b"GET / HTTP/1.1\r\nHost: a\r\n\r\nbody\0\n", Scan::Complete(27)),
+            (b"GET / HTTP/1.0\r\n\r\n", Scan::Complete(18)),
+            (b"GET / HTTP/1.1\n", Scan::Refused(Refusal::BareLf)),
+            (b"GET / HTTP/1.1\r\nHost: a\n\r\n", Scan::Refused(Refusal::BareLf)),
+            (b"GET / HTTP/1.1\r\nHost: a\r\n\n", Scan::Refused(Refusal::BareLf)),
+            (b"\n", Scan::Refused(Refusal::BareLf)),
+            (b"\x16\x03\x01\x00", Scan::Refused(Refusal::Nul)),
+            (b"\r", Scan::Incomplete),
+            (b"\r\n", Scan::Refused(Refusal::BlankLines)),
+        ] {
+            assert_eq!(scan(bytes, 0), expected, "{:?}", bytes.escape_ascii().to_string());
+        }
+    }
+
+    #[test]
+    fn a_few_empty_lines_in_front_are_counted() {
+        for (bytes, expected) in [
+            (&b""[..], 0),
+            (b"\r", 0),
+            (b"GET", 0),
+            (b"\r\n", 2),
+            (b"\r\nGET", 2),
+            (b"\r\n\r", 2),
+            (b"\r\n\r\n\r\n\r\n\r\n", 8),
+            (b"\n\r\n", 0),
+        ] {
+            assert_eq!(leading_blank(bytes), expected, "{:?}", bytes.escape_ascii().to_string());
+        }
+    }
 }
