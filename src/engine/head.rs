@@ -32,3 +32,6 @@ impl Version {
         if minor == Some(1) { Self::V11 } else { Self::V10 }
     }
 }
+
+#[cfg(test)]
+mod properties;
