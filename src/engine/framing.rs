@@ -30,7 +30,7 @@ pub(super) fn content_length(value: &[u8]) -> Result<u64, Refusal> {
 /// Transfer-Encoding: `chunked` and nothing else (RFC 9112 section 6.1).
 #[inline]
 pub(super) fn transfer_encoding(value: &[u8]) -> Result<(), Refusal> {
-    if value.eq_ignore_ascii_case(b"chunked") { Ok(()) } else { Err(other_codings(value)) }
+    if is_chunked(value) { Ok(()) } else { Err(other_codings(value)) }
 }
 
 /// Other codings in front of a final `chunked` are well-formed but unknown; anything else delimits no body.
@@ -48,7 +48,19 @@ fn other_codings(value: &[u8]) -> Refusal {
 }
 
 fn is_chunked(name: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(b"chunked")
+    is_word(name, b"chunked")
+}
+
+/// Whether a field name, or part of a value, is `word` when case does not matter. `word` is of lower-case letters,
+/// digits and hyphens: what else folds onto these are control characters, which are in no name and no value.
+/// Lengths known to the compiler make this a few wide comparisons.
+#[inline]
+pub(super) fn is_word<const N: usize>(bytes: &[u8], word: &[u8; N]) -> bool {
+    <&[u8; N]>::try_from(bytes).is_ok_and(|bytes| {
+        let differences =
+            bytes.iter().zip(word).fold(0, |found, (byte, letter)| found | ((byte | 0x20) ^ letter));
+        differences == 0
+    })
 }
 
 /// A token of RFC 9110 section 5.6.2.
@@ -66,4 +78,20 @@ pub(super) fn is_token_byte(byte: u8) -> bool {
 #[inline]
 pub(super) fn is_value_byte(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_fold_exactly_on_bytes_that_values_may_have() {
+        for letter in (b'a'..=b'z').chain(b'0'..=b'9').chain([b'-']) {
+            for byte in (0..=255).filter(|byte| is_value_byte(*byte)) {
+                let expected = byte.to_ascii_lowercase() == letter;
+                assert_eq!(is_word(&[byte], &[letter]), expected, "{byte} {letter}");
+            }
+        }
+        assert!(!is_word(b"", b"a") && !is_word(b"aa", b"a"));
+    }
 }

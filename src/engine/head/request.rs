@@ -4,7 +4,7 @@ use super::diagnosis::{diagnose, request_line};
 use super::survey::{Survey, survey};
 use super::target::{Target, authority, target};
 use super::{FieldStorage, Fields, Version};
-use crate::engine::framing::Framing;
+use crate::engine::framing::{Framing, is_word};
 use crate::engine::refusal::Refusal;
 
 /// The methods of RFC 9110 section 9 and RFC 5789; names are case-sensitive.
@@ -246,7 +246,7 @@ fn expectation(
         return Ok(false);
     }
     let value = fields.list[usize::from(at)].value;
-    if survey.expects > 1 || !value.eq_ignore_ascii_case(b"100-continue") {
+    if survey.expects > 1 || !is_word(value, b"100-continue") {
         return Err(Refusal::UnknownExpectation);
     }
     if framing == Framing::None {

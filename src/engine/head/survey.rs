@@ -1,7 +1,7 @@
 //! One pass over a head's field lines: what they say of framing, routing and the connection.
 
 use super::Fields;
-use crate::engine::framing::{content_length, is_token, transfer_encoding};
+use crate::engine::framing::{content_length, is_token, is_word, transfer_encoding};
 use crate::engine::refusal::Refusal;
 
 /// More options than this in all of a message's Connection lines are no connection management.
@@ -46,24 +46,24 @@ enum Known {
 /// Length and first byte leave one candidate.
 #[inline]
 fn known(name: &[u8]) -> Known {
-    let (known, spelling): (Known, &[u8]) = match (name.len(), name.first().map_or(0, |byte| byte | 0x20)) {
-        (4, b'h') => (Known::Host, b"host"),
-        (6, b'e') => (Known::Expect, b"expect"),
-        (14, b'c') => (Known::ContentLength, b"content-length"),
-        (17, b't') => (Known::TransferEncoding, b"transfer-encoding"),
-        (10, b'c') => (Known::Connection, b"connection"),
-        (7, b'u') => (Known::Upgrade, b"upgrade"),
-        (2, b't') => (Known::HopByHop, b"te"),
-        (7, b't') => (Known::HopByHop, b"trailer"),
-        (10, b'k') => (Known::HopByHop, b"keep-alive"),
-        (14, b'h') => (Known::HopByHop, b"http2-settings"),
-        (16, b'p') => (Known::HopByHop, b"proxy-connection"),
-        (18, b'p') => (Known::HopByHop, b"proxy-authenticate"),
-        (19, b'p') => (Known::HopByHop, b"proxy-authorization"),
-        (25, b'p') => (Known::HopByHop, b"proxy-authentication-info"),
+    let (found, known) = match (name.len(), name.first().map_or(0, |byte| byte | 0x20)) {
+        (4, b'h') => (is_word(name, b"host"), Known::Host),
+        (6, b'e') => (is_word(name, b"expect"), Known::Expect),
+        (14, b'c') => (is_word(name, b"content-length"), Known::ContentLength),
+        (17, b't') => (is_word(name, b"transfer-encoding"), Known::TransferEncoding),
+        (10, b'c') => (is_word(name, b"connection"), Known::Connection),
+        (7, b'u') => (is_word(name, b"upgrade"), Known::Upgrade),
+        (2, b't') => (is_word(name, b"te"), Known::HopByHop),
+        (7, b't') => (is_word(name, b"trailer"), Known::HopByHop),
+        (10, b'k') => (is_word(name, b"keep-alive"), Known::HopByHop),
+        (14, b'h') => (is_word(name, b"http2-settings"), Known::HopByHop),
+        (16, b'p') => (is_word(name, b"proxy-connection"), Known::HopByHop),
+        (18, b'p') => (is_word(name, b"proxy-authenticate"), Known::HopByHop),
+        (19, b'p') => (is_word(name, b"proxy-authorization"), Known::HopByHop),
+        (25, b'p') => (is_word(name, b"proxy-authentication-info"), Known::HopByHop),
         _ => return Known::Other,
     };
-    if name.eq_ignore_ascii_case(spelling) { known } else { Known::Other }
+    if found { known } else { Known::Other }
 }
 
 /// Surveys the field lines. Every line must end in CRLF, which `httparse` does not insist on.
@@ -90,7 +90,7 @@ pub(super) fn survey(fields: &Fields) -> Result<Survey, Refusal> {
             Known::Connection => survey.connection(at, field.value, fields)?,
             Known::Upgrade => {
                 survey.upgrades += 1;
-                survey.websocket = field.value.eq_ignore_ascii_case(b"websocket");
+                survey.websocket = is_word(field.value, b"websocket");
                 survey.drop_line(at);
             }
             Known::HopByHop => survey.drop_line(at),
@@ -144,11 +144,11 @@ impl Survey {
             if self.options > MAX_OPTIONS {
                 return Err(Refusal::BadConnection);
             }
-            if option.eq_ignore_ascii_case(b"keep-alive") {
+            if is_word(option, b"keep-alive") {
                 self.keep_alive = true;
-            } else if option.eq_ignore_ascii_case(b"close") {
+            } else if is_word(option, b"close") {
                 self.close = true;
-            } else if option.eq_ignore_ascii_case(b"upgrade") {
+            } else if is_word(option, b"upgrade") {
                 self.upgrade = true;
             } else if !option.is_empty() {
                 self.nominate(option, fields)?;

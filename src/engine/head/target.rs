@@ -75,14 +75,24 @@ pub(super) fn authority(bytes: &[u8]) -> Result<Authority<'_>, Refusal> {
     if bytes.first() == Some(&b'[') {
         return bracketed(bytes);
     }
-    let end = bytes.iter().position(|byte| *byte == b':').unwrap_or(bytes.len());
+    let end = bytes.iter().position(|byte| !NAMED[usize::from(*byte)]).unwrap_or(bytes.len());
     let (host, port) = bytes.split_at(end);
-    let named = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~');
-    if host.is_empty() || !host.iter().all(named) {
+    if host.is_empty() {
         return Err(Refusal::BadHost);
     }
     Ok(Authority { host, port: port_number(port)? })
 }
+
+/// The bytes that may be in a name.
+const NAMED: [bool; 256] = {
+    let mut named = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        named[byte] = (byte as u8).is_ascii_alphanumeric() || matches!(byte as u8, b'.' | b'-' | b'_' | b'~');
+        byte += 1;
+    }
+    named
+};
 
 #[cold]
 fn bracketed(bytes: &[u8]) -> Result<Authority<'_>, Refusal> {
