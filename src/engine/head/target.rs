@@ -114,3 +114,6 @@ fn port_number(port: &[u8]) -> Result<Option<u16>, Refusal> {
         _ => Err(Refusal::BadHost),
     }
 }
+
+#[cfg(test)]
+mod tests;
