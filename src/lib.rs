@@ -3,3 +3,4 @@
 pub mod client_addr;
 pub mod clock;
 pub mod id;
+pub mod persistence;
