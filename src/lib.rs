@@ -1,5 +1,7 @@
 //! Every request of a session on the node that knows it.
 
+#[cfg(feature = "edge")]
+pub mod cli;
 pub mod client_addr;
 pub mod clock;
 pub mod id;

@@ -250,6 +250,12 @@ impl KeyRing {
         &self.keys
     }
 
+    /// When the youngest key was made, in Unix seconds, fractions dropped.
+    #[must_use]
+    pub fn youngest_created(&self) -> i64 {
+        self.keys.iter().map(|key| key.created.unix_seconds()).fold(i64::MIN, i64::max)
+    }
+
     fn add(&mut self, created: Created) -> Result<KeyId, KeyRingError> {
         let random = SystemRandom::new();
         let mut id = KeyId([0; 4]);

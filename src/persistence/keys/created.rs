@@ -16,6 +16,10 @@ impl Created {
         &self.text
     }
 
+    pub(super) fn unix_seconds(&self) -> i64 {
+        self.moment.0
+    }
+
     pub(super) fn is_after(&self, other: &Self) -> bool {
         self.moment > other.moment
     }

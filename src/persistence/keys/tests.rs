@@ -18,6 +18,7 @@ fn a_file_is_read_in_order_and_written_back() {
     assert_eq!(ids(&ring), ["00000001", "0abcdef2"]);
     assert_eq!(ring.signing().id(), KeyId([0, 0, 0, 1]));
     assert_eq!(ring.keys()[1].created(), "2026-03-02T00:00:00Z");
+    assert_eq!(ring.youngest_created(), 1_772_409_600);
     assert_eq!(*ring.keys()[1].secret.0, std::array::from_fn::<u8, 32, _>(|index| index as u8));
 
     let rendered = ring.render();
