@@ -1,8 +1,10 @@
 //! Every request of a session on the node that knows it.
 
+#[cfg(feature = "edge")]
+pub mod cli;
 pub mod client_addr;
 pub mod clock;
-pub mod id;
-
 #[cfg(feature = "edge")]
 pub mod engine;
+pub mod id;
+pub mod persistence;
