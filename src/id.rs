@@ -4,8 +4,10 @@
 //! are added, removed or reordered. A [`NodeId`] therefore stands for a node's *name* for the life of the
 //! process. An index into the configuration's list was rejected: reordering nodes would move every client.
 
+use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use parking_lot::RwLock;
+use ring::digest::{SHA256, digest};
 
 /// A node's name, interned for the life of the process; never reused for another name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +33,7 @@ pub struct Interner {
 
 #[derive(Debug, Default)]
 struct Names {
-    by_name: HashMap<Box<str>, NodeId>,
+    by_name: HashMap<Box<str>, NodeId, RandomState>,
     by_id: Vec<Box<str>>,
 }
 
@@ -60,5 +62,31 @@ impl Interner {
     /// The name behind `id`, if this interner made it.
     pub fn name(&self, id: NodeId) -> Option<Box<str>> {
         self.names.read().by_id.get(usize::from(id.0)).cloned()
+    }
+}
+
+/// A node's name as other edges and later processes know it: the first 8 bytes, big-endian, of its SHA-256.
+///
+/// Edges share nothing but names, so what leaves the process cannot hold a [`NodeId`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeTag(pub u64);
+
+impl NodeTag {
+    /// The tag of `name`.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        let hash = digest(&SHA256, name.as_bytes());
+        Self(hash.as_ref().iter().take(8).fold(0, |tag, byte| tag << 8 | u64::from(*byte)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_the_head_of_the_sha_256_of_the_name() {
+        // FIPS 180-2, appendix B.1.
+        assert_eq!(NodeTag::of("abc"), NodeTag(0xba78_16bf_8f01_cfea));
     }
 }

@@ -3,3 +3,5 @@
 pub mod client_addr;
 pub mod clock;
 pub mod id;
+pub mod persistence;
+pub mod pool;
