@@ -8,3 +8,4 @@ pub mod clock;
 pub mod engine;
 pub mod id;
 pub mod persistence;
+pub mod pool;

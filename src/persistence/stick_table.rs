@@ -1,0 +1,413 @@
+//! Who is where: a bounded, expiring, exact table from client keys to nodes.
+//!
+//! - Exact: whole keys are compared and the number of pins never exceeds the capacity, in any interleaving.
+//! - A hit takes one lock of one shard and one probe of its table, and allocates nothing.
+//! - A pin with requests in flight neither expires nor is evicted.
+//! - When full, the least recently used pin of the *whole* table makes room, provisional ones first. Time is
+//!   counted in ticks of 100 ms; pins of one tick are equally old.
+//!
+//! There is no list in order of use: every touch would write three entries. A touch stores one number; an
+//! eviction consumes a sorted batch of a shard's oldest pins, collected in one scan for dozens of evictions.
+//! Set-associative arrays were rejected because a full set would evict a pin that is not the oldest, and
+//! pins of clients that keep no cookie are all there is.
+
+mod entry;
+mod node_counts;
+mod shard;
+#[cfg(test)]
+mod tests;
+
+pub use entry::{Key, Pin};
+
+use crate::clock::Millis;
+use crate::id::NodeId;
+use entry::{PROVISIONAL_TICKS, Slot, tick};
+use node_counts::NodeCounts;
+use parking_lot::{Mutex, MutexGuard};
+use shard::Shard;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// What a table is held to. May change while it is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most pins.
+    pub capacity: usize,
+    /// Whether the oldest makes room when there are so many; otherwise the new one is refused.
+    pub evict: bool,
+    /// How long a pin outlives its last touch.
+    pub idle_timeout: Duration,
+}
+
+/// There is no room, and nothing that may be evicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// The table. See the module's page.
+#[derive(Debug)]
+pub struct StickTable {
+    shards: Box<[Part]>,
+    hasher: foldhash::fast::RandomState,
+    counts: NodeCounts,
+    len: AtomicUsize,
+    capacity: AtomicUsize,
+    evict: AtomicBool,
+    idle_ticks: AtomicU32,
+    /// The latest tick anybody told: when a request is dropped, nobody tells the time.
+    latest: AtomicU32,
+    cursor: Mutex<(usize, usize)>,
+    evictions: AtomicU64,
+    refusals: AtomicU64,
+    expirations: AtomicU64,
+}
+
+/// One shard, on cache lines of its own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Part {
+    shard: Mutex<Shard>,
+    /// No pin here that could be evicted ranks lower. Written under the lock, read without.
+    bound: AtomicU64,
+}
+
+const LARGEST_SINGLE: usize = 4096;
+const MOST_SHARDS: usize = 64;
+/// Buckets looked at under one hold of a shard's lock while sweeping.
+const SWEEP_SLICE: usize = 512;
+
+impl StickTable {
+    /// An empty table. Its number of shards is fixed by the capacity it starts with.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        let shards = if limits.capacity <= LARGEST_SINGLE {
+            1
+        } else {
+            limits.capacity.div_ceil(LARGEST_SINGLE).checked_next_power_of_two().map_or(MOST_SHARDS, |shards| {
+                shards.min(MOST_SHARDS)
+            })
+        };
+        let table = Self {
+            shards: (0..shards).map(|_| Part::default()).collect(),
+            hasher: foldhash::fast::RandomState::default(),
+            counts: NodeCounts::default(),
+            len: AtomicUsize::new(0),
+            capacity: AtomicUsize::new(0),
+            evict: AtomicBool::new(true),
+            idle_ticks: AtomicU32::new(0),
+            latest: AtomicU32::new(0),
+            cursor: Mutex::new((0, 0)),
+            evictions: AtomicU64::new(0),
+            refusals: AtomicU64::new(0),
+            expirations: AtomicU64::new(0),
+        };
+        table.set_limits(limits, Millis(0));
+        table
+    }
+
+    /// Holds the table to `limits` from now on. Pins beyond a smaller capacity are evicted, oldest first, as
+    /// far as they have no requests in flight; those that have stay until later.
+    pub fn set_limits(&self, limits: Limits, now: Millis) {
+        let ticks = limits.idle_timeout.as_millis() / u128::from(entry::TICK_MILLIS);
+        self.idle_ticks.store(u32::try_from(ticks).unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.evict.store(limits.evict, Ordering::Relaxed);
+        self.capacity.store(limits.capacity, Ordering::Relaxed);
+        while self.len() > limits.capacity && self.evict_one(tick(now), false) {}
+    }
+
+    /// Runs `change` on the pin of `key`, in one critical section. None if there is no pin (any more).
+    pub fn update<R>(&self, key: Key, now: Millis, change: impl FnOnce(&mut Pin) -> R) -> Option<R> {
+        let tick = self.note(now);
+        let (part, hash) = self.part(key);
+        let mut shard = part.shard.lock();
+        if self.drop_expired(&mut shard, hash, key, tick) {
+            return None;
+        }
+        self.change(part, &mut shard, hash, key, change)
+    }
+
+    /// Runs `change` on the pin of `key`, or on `pin` entered for it; `change` is told which (true: it was
+    /// there). Both in one critical section, so parallel first requests meet in one pin.
+    ///
+    /// # Errors
+    /// [`Full`] if `pin` would have to be entered and there is no room.
+    pub fn update_or_insert<R>(
+        &self,
+        key: Key,
+        now: Millis,
+        pin: Pin,
+        change: impl FnOnce(&mut Pin, bool) -> R,
+    ) -> Result<R, Full> {
+        let tick = self.note(now);
+        let (part, hash) = self.part(key);
+        {
+            let mut shard = part.shard.lock();
+            self.drop_expired(&mut shard, hash, key, tick);
+            if shard.find(hash, key).is_some() {
+                return self.change(part, &mut shard, hash, key, |pin| change(pin, true)).ok_or(Full);
+            }
+        }
+        // Room is made without holding a shard: the oldest pin may be in any of them.
+        self.reserve(tick)?;
+        let mut shard = part.shard.lock();
+        let there = shard.find(hash, key).is_some();
+        if there {
+            self.len.fetch_sub(1, Ordering::Relaxed);
+        } else {
+            shard.insert(hash, Slot { key, pin }, &self.hasher);
+            self.counts.add(pin.node);
+        }
+        self.change(part, &mut shard, hash, key, |pin| change(pin, there)).ok_or(Full)
+    }
+
+    /// One request fewer in flight. Does not renew the pin.
+    pub(super) fn release(&self, key: Key) {
+        self.end(key, None);
+    }
+
+    /// One request fewer in flight; renews the pin.
+    pub(super) fn finish(&self, key: Key, now: Millis) {
+        self.end(key, Some(self.note(now)));
+    }
+
+    fn end(&self, key: Key, touch: Option<u32>) {
+        let (part, hash) = self.part(key);
+        let mut shard = part.shard.lock();
+        let _ = self.change(part, &mut shard, hash, key, |pin| {
+            pin.in_flight = pin.in_flight.saturating_sub(1);
+            // A provisional pin lives for a moment after its last sharer, however that one ended.
+            let tick = touch.or(pin.provisional.then(|| self.latest.load(Ordering::Relaxed)));
+            if let Some(tick) = tick {
+                pin.touch(tick);
+            }
+        });
+    }
+
+    /// Removes a pin unless it has requests in flight. True if it did.
+    pub fn remove(&self, key: Key) -> bool {
+        let (part, hash) = self.part(key);
+        let mut shard = part.shard.lock();
+        if shard.find(hash, key).is_none_or(|pin| pin.in_flight > 0) {
+            return false;
+        }
+        self.take_out(&mut shard, hash, key);
+        true
+    }
+
+    /// Removes expired pins, looking at about `budget` places, from where the last sweep ended. True once it
+    /// came past the table's end.
+    pub fn sweep(&self, now: Millis, budget: usize) -> bool {
+        let tick = self.note(now);
+        let idle = self.idle_ticks.load(Ordering::Relaxed);
+        let Some(mut cursor) = self.cursor.try_lock() else { return false };
+        let mut left = budget;
+        while left > 0 {
+            let (place, bucket) = *cursor;
+            let Some(part) = self.shards.get(place) else {
+                *cursor = (0, 0);
+                return true;
+            };
+            let mut shard = part.shard.lock();
+            let end = shard.buckets().min(bucket + left.min(SWEEP_SLICE));
+            for bucket in bucket..end {
+                if let Some(pin) = shard.remove_at_if(bucket, |pin| pin.expired(tick, idle)) {
+                    self.count_out(pin.node);
+                    self.expirations.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            left -= (end - bucket).clamp(1, left);
+            *cursor = if end < shard.buckets() {
+                (place, end)
+            } else {
+                shard.shrink(&self.hasher);
+                (place + 1, 0)
+            };
+        }
+        false
+    }
+
+    /// Shows every pin that has not expired, shard by shard; `look` runs under a shard's lock.
+    pub fn for_each(&self, now: Millis, mut look: impl FnMut(Key, &Pin)) {
+        let tick = tick(now);
+        let idle = self.idle_ticks.load(Ordering::Relaxed);
+        for part in &self.shards {
+            for slot in part.shard.lock().iter().filter(|slot| !slot.pin.expired(tick, idle)) {
+                look(slot.key, &slot.pin);
+            }
+        }
+    }
+
+    /// Pins in the table, expired ones that no sweep has met yet among them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The most pins.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity.load(Ordering::Relaxed)
+    }
+
+    /// Pins that lead to `node`.
+    #[must_use]
+    pub fn pins(&self, node: NodeId) -> u64 {
+        self.counts.of(node)
+    }
+
+    /// Pins that made room for others, since the process started.
+    #[must_use]
+    pub fn evictions(&self) -> u64 {
+        self.evictions.load(Ordering::Relaxed)
+    }
+
+    /// Pins there was no room for.
+    #[must_use]
+    pub fn refusals(&self) -> u64 {
+        self.refusals.load(Ordering::Relaxed)
+    }
+
+    /// Pins that idled too long.
+    #[must_use]
+    pub fn expirations(&self) -> u64 {
+        self.expirations.load(Ordering::Relaxed)
+    }
+
+    /// Bytes a pin takes in a table that is as full as it gets before it grows.
+    pub const BYTES_PER_PIN: usize = size_of::<Slot>() * 8 / 7 + 2;
+
+    /// Bytes the table has allocated now. Locks every shard once.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.shards.iter().map(|part| size_of::<Part>() + part.shard.lock().bytes()).sum()
+    }
+
+    /// The moment `now` as a tick, remembered for those who have no clock.
+    fn note(&self, now: Millis) -> u32 {
+        let tick = tick(now);
+        if self.latest.load(Ordering::Relaxed) < tick {
+            self.latest.fetch_max(tick, Ordering::Relaxed);
+        }
+        tick
+    }
+
+    fn part(&self, key: Key) -> (&Part, u64) {
+        let hash = self.hasher.hash_one(key);
+        // hashbrown takes the lowest bits and the seven highest.
+        let place = usize::try_from(hash >> 32 & 0xff_ffff).unwrap_or(0) & (self.shards.len() - 1);
+        (&self.shards[place], hash)
+    }
+
+    /// The one place where pins change: keeps the counts and the order of eviction right.
+    fn change<R>(
+        &self,
+        part: &Part,
+        shard: &mut MutexGuard<'_, Shard>,
+        hash: u64,
+        key: Key,
+        change: impl FnOnce(&mut Pin) -> R,
+    ) -> Option<R> {
+        let pin = shard.find(hash, key)?;
+        let before = pin.node;
+        let result = change(pin);
+        let after = *pin;
+        if after.node != before {
+            self.counts.remove(before);
+            self.counts.add(after.node);
+        }
+        if after.in_flight == 0 {
+            shard.became_evictable(key, &after);
+            part.bound.store(shard.bound(), Ordering::Release);
+        }
+        Some(result)
+    }
+
+    fn drop_expired(&self, shard: &mut Shard, hash: u64, key: Key, tick: u32) -> bool {
+        let idle = self.idle_ticks.load(Ordering::Relaxed);
+        let expired = shard.find(hash, key).is_some_and(|pin| pin.expired(tick, idle));
+        if expired {
+            self.take_out(shard, hash, key);
+            self.expirations.fetch_add(1, Ordering::Relaxed);
+        }
+        expired
+    }
+
+    fn take_out(&self, shard: &mut Shard, hash: u64, key: Key) {
+        if let Some(pin) = shard.remove(hash, key) {
+            self.count_out(pin.node);
+        }
+    }
+
+    fn count_out(&self, node: NodeId) {
+        self.counts.remove(node);
+        self.len.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Takes one place, making room if there is none.
+    fn reserve(&self, tick: u32) -> Result<(), Full> {
+        loop {
+            let capacity = self.capacity.load(Ordering::Relaxed);
+            let taken = self.len.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |len| {
+                (len < capacity).then_some(len + 1)
+            });
+            if taken.is_ok() {
+                return Ok(());
+            }
+            let evict = self.evict.load(Ordering::Relaxed);
+            let room = self.evict_one(tick, !evict) || (!evict && self.sweep_for_room(tick));
+            if !room {
+                self.refusals.fetch_add(1, Ordering::Relaxed);
+                return Err(Full);
+            }
+        }
+    }
+
+    /// Where nothing may be evicted, an expired pin may still hide behind provisional ones.
+    fn sweep_for_room(&self, tick: u32) -> bool {
+        self.sweep(Millis(u64::from(tick) * entry::TICK_MILLIS), 2 * SWEEP_SLICE);
+        self.len() < self.capacity.load(Ordering::Relaxed)
+    }
+
+    /// Removes the pin that ranks lowest in the whole table. False if none may go.
+    fn evict_one(&self, tick: u32, only_expired: bool) -> bool {
+        let idle = self.idle_ticks.load(Ordering::Relaxed);
+        let mut exhausted = 0_u64;
+        loop {
+            let Some((_, place)) = self.lowest(exhausted) else { return false };
+            let part = &self.shards[place];
+            let mut shard = part.shard.lock();
+            let victim = shard.oldest(tick, &self.hasher);
+            part.bound.store(shard.bound(), Ordering::Release);
+            let Some((rank, key, pin)) = victim else {
+                exhausted |= 1 << place;
+                continue;
+            };
+            if self.lowest(exhausted | 1 << place).is_some_and(|(other, _)| other < rank) {
+                continue;
+            }
+            let expired = pin.expired(tick, idle);
+            if only_expired && !expired {
+                return false;
+            }
+            self.take_out(&mut shard, self.hasher.hash_one(key), key);
+            let counter = if expired { &self.expirations } else { &self.evictions };
+            counter.fetch_add(1, Ordering::Relaxed);
+            return true;
+        }
+    }
+
+    fn lowest(&self, without: u64) -> Option<(u64, usize)> {
+        let shards = self.shards.iter().enumerate().filter(|(place, _)| without & (1 << place) == 0);
+        shards.map(|(place, part)| (part.bound.load(Ordering::Acquire), place)).min()
+    }
+}
+
+/// How long a provisional pin outlives its last sharer.
+pub const PROVISIONAL_LIFETIME: Duration =
+    Duration::from_millis(PROVISIONAL_TICKS as u64 * entry::TICK_MILLIS);
