@@ -1,5 +1,12 @@
 //! Every request of a session on the node that knows it.
 
+#[cfg(feature = "edge")]
+pub mod cli;
 pub mod client_addr;
 pub mod clock;
+#[cfg(feature = "edge")]
+pub mod config;
 pub mod id;
+pub mod persistence;
+pub mod pool;
+pub mod route;

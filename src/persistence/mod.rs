@@ -1,0 +1,4 @@
+//! Keeping a client on its node.
+
+pub mod keys;
+pub mod settings;
