@@ -5,7 +5,10 @@ pub mod cli;
 pub mod client_addr;
 pub mod clock;
 #[cfg(feature = "edge")]
+pub mod config;
+#[cfg(feature = "edge")]
 pub mod engine;
 pub mod id;
 pub mod persistence;
 pub mod pool;
+pub mod route;

@@ -1,3 +1,4 @@
-//! The command line, one file per command.
+//! The command line: one file a command.
 
+pub mod check;
 pub mod keys;

@@ -3,6 +3,29 @@
 //! Nothing outside this module sees YAML. References between sections (a route's pool, a pool's nodes) are
 //! indices into the vectors of [`Config`], resolved and checked here.
 
+mod cookie;
+mod error;
+mod files;
+mod listeners;
+mod load;
+mod nodes;
+mod persistence;
+mod pools;
+mod read;
+mod relations;
+mod rest;
+mod roles;
+mod routes;
+mod scalar;
+mod show;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use error::{ConfigError, Place, Warning};
+pub use load::{load, load_text};
+pub use show::show;
+
 use crate::client_addr::IpPrefix;
 use crate::persistence::settings::GroupSettings;
 use crate::route::{HostPattern, PathPrefix};
@@ -19,6 +42,8 @@ pub struct Config {
     pub nodes: Vec<Node>,
     /// The persistence groups.
     pub groups: Vec<GroupSettings>,
+    /// The key files of each group, in the order of [`Config::groups`] and of the ring's keys.
+    pub key_files: Vec<Vec<PathBuf>>,
     /// The pools.
     pub pools: Vec<Pool>,
     /// The routes.
@@ -116,7 +141,7 @@ pub struct Pool {
 }
 
 /// A node at one pool's port.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backend {
     /// Index into [`Config::nodes`].
     pub node: usize,

@@ -1,0 +1,135 @@
+//! Files that the configuration names: certificates and keys. They are read now, so that what is wrong with
+//! them is found before a listener opens.
+
+use super::ListenerTls;
+use super::read::Value;
+use crate::persistence::keys::KeyRing;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::path::{Path, PathBuf};
+use tokio_rustls::rustls::crypto::ring::sign::any_supported_type;
+use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::{Error, InconsistentKeys};
+
+/// The largest key or certificate file that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// The path of a PEM file with at least one certificate, and its certificates.
+pub(super) fn certificates(value: &Value<'_>) -> Option<(PathBuf, Vec<CertificateDer<'static>>)> {
+    let path = value.file("expected a PEM file of certificates")?;
+    let pem = contents(value, &path, "")?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Some((path, certificates)),
+        Ok(_) => {
+            value.error("no certificate in the file, expected PEM with BEGIN CERTIFICATE");
+            None
+        }
+        Err(error) => {
+            value.error(&format!("no valid PEM: {error}"));
+            None
+        }
+    }
+}
+
+/// A certificate and its key; they must belong together.
+pub(super) fn certified_key(certificate: &Value<'_>, key: &Value<'_>) -> Option<ListenerTls> {
+    let chain = certificates(certificate);
+    let key_path = key.file("expected a PEM file of the certificate's private key")?;
+    let pem = contents(key, &key_path, "")?;
+    let der = match PrivateKeyDer::from_pem_slice(&pem) {
+        Ok(der) => der,
+        Err(rustls_pki_types::pem::Error::NoItemsFound) => {
+            key.error("no private key in the file, expected PEM with BEGIN PRIVATE KEY");
+            return None;
+        }
+        Err(error) => {
+            key.error(&format!("no valid PEM: {error}"));
+            return None;
+        }
+    };
+    let signing = match any_supported_type(&der) {
+        Ok(signing) => signing,
+        Err(error) => {
+            key.error(&format!(
+                "no usable key: {error}; expected RSA of 2048 bits or more, ECDSA or Ed25519"
+            ));
+            return None;
+        }
+    };
+    let (certificate_path, chain) = chain?;
+    match CertifiedKey::new(chain, signing).keys_match() {
+        // A key type that cannot tell is left to the handshake.
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
+            Some(ListenerTls { certificate: certificate_path, key: key_path })
+        }
+        Err(Error::InconsistentKeys(_)) => {
+            key.error("not the key of the certificate, expected the one it was issued for");
+            None
+        }
+        Err(error) => {
+            certificate.error(&format!("no usable certificate: {error}"));
+            None
+        }
+    }
+}
+
+/// A file of cookie keys.
+pub(super) fn key_ring(value: &Value<'_>) -> Option<(PathBuf, KeyRing)> {
+    let path = value.file("expected a file of cookie keys")?;
+    let shown = path.strip_prefix(&value.document().folder).unwrap_or(&path).display();
+    let text = contents(value, &path, &format!("; make one with `identity-edge keys new {shown}`"))?;
+    let Ok(text) = String::from_utf8(text) else {
+        value.error("no key file: not UTF-8");
+        return None;
+    };
+    match KeyRing::parse(&text) {
+        Ok(ring) => {
+            warn_if_shared(value, &path);
+            Some((path, ring))
+        }
+        Err(error) => {
+            value.error(&format!("no key file: {error}"));
+            None
+        }
+    }
+}
+
+fn contents(value: &Value<'_>, path: &Path, remedy: &str) -> Option<Vec<u8>> {
+    let read = || {
+        let metadata = std::fs::metadata(path)?;
+        if !metadata.is_file() {
+            return Err(std::io::Error::other("not a file"));
+        }
+        if metadata.len() > LARGEST {
+            return Err(std::io::Error::other("larger than 1 MiB"));
+        }
+        std::fs::read(path)
+    };
+    match read() {
+        Ok(contents) => Some(contents),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            value.error(&format!("no such file{remedy}"));
+            None
+        }
+        Err(error) => {
+            value.error(&format!("cannot be read: {error}"));
+            None
+        }
+    }
+}
+
+#[cfg(unix)]
+fn warn_if_shared(value: &Value<'_>, path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    if let Ok(metadata) = std::fs::metadata(path) {
+        let mode = metadata.permissions().mode() & 0o7777;
+        if mode & 0o077 != 0 {
+            let why = "other users may use the keys that protect the cookies; make it 0600";
+            value.warn(&format!("the file's mode is {mode:04o}"), why);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_shared(_: &Value<'_>, _: &Path) {}

@@ -1,0 +1,437 @@
+//! Typed reading of the tree.
+//!
+//! A reader never stops at the first error: it reports it and answers `None`, and its caller goes on with a
+//! default. Whether anything was reported decides in the end. The keys that a section asks for are the keys
+//! that it knows; everything else in its mapping is unknown.
+
+use super::error::{ConfigError, Place, Warning};
+use super::scalar::{
+    alternatives, is_name, parse_boolean, parse_duration, parse_size, show_duration, show_size, suggestion,
+};
+use super::tree::{Entry, Position, Raw, RawKind, below};
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The longest part of a value that an error repeats, in characters.
+const LONGEST_QUOTE: usize = 60;
+
+/// Looks up a variable of the environment.
+pub(super) type Environment<'e> = dyn Fn(&str) -> Option<String> + 'e;
+
+/// The file that is being read, and what was found wrong so far.
+pub(super) struct Document<'e> {
+    /// As it was named by the user.
+    pub(super) file: PathBuf,
+    /// The folder that relative paths start from.
+    pub(super) folder: PathBuf,
+    pub(super) environment: &'e Environment<'e>,
+    pub(super) errors: RefCell<Vec<ConfigError>>,
+    pub(super) warnings: RefCell<Vec<Warning>>,
+}
+
+impl Document<'_> {
+    pub(super) fn error(&self, position: Position, path: &str, value: &str, expected: &str) {
+        self.errors.borrow_mut().push(ConfigError {
+            place: Place::new(&self.file, position, path),
+            value: printable(value),
+            expected: expected.to_owned(),
+        });
+    }
+}
+
+/// A value of the tree and where it is.
+#[derive(Clone)]
+pub(super) struct Value<'a> {
+    document: &'a Document<'a>,
+    raw: &'a Raw,
+    path: String,
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn root(document: &'a Document<'a>, raw: &'a Raw) -> Self {
+        Self { document, raw, path: String::new() }
+    }
+
+    /// Reports that this value is not what is `expected`.
+    pub(super) fn error(&self, expected: &str) {
+        let value = match &self.raw.kind {
+            RawKind::Empty => "nothing".into(),
+            RawKind::List(_) => "a list".into(),
+            RawKind::Mapping(_) => "a mapping".into(),
+            RawKind::Scalar { text, quoted: true } => match self.substituted(text) {
+                Ok(text) if text.is_empty() => "\"\"".into(),
+                Ok(text) => text.into_owned(),
+                Err(_) => text.clone(),
+            },
+            RawKind::Scalar { text, .. } => text.clone(),
+        };
+        self.error_about(&value, expected);
+    }
+
+    /// Reports what is wrong about this value in words of the caller.
+    pub(super) fn error_about(&self, value: &str, expected: &str) {
+        self.document.error(self.raw.position, &self.path, value, expected);
+    }
+
+    /// Reports that a key is missing in this mapping.
+    pub(super) fn missing(&self, key: &str, expected: &str) {
+        self.document.error(self.raw.position, &below(&self.path, key), "missing", expected);
+    }
+
+    pub(super) fn warn(&self, value: &str, why: &str) {
+        self.document.warnings.borrow_mut().push(Warning {
+            place: Place::new(&self.document.file, self.raw.position, &self.path),
+            value: printable(value),
+            why: why.to_owned(),
+        });
+    }
+
+    /// The keys that lead here.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        std::ptr::eq(self.raw, other.raw)
+    }
+
+    pub(super) fn document(&self) -> &'a Document<'a> {
+        self.document
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        matches!(&self.raw.kind, RawKind::Scalar { text, quoted: false }
+            if matches!(text.as_str(), "null" | "Null" | "NULL" | "~"))
+    }
+
+    pub(super) fn is_mapping(&self) -> bool {
+        matches!(self.raw.kind, RawKind::Mapping(_))
+    }
+
+    /// A single word or text, not null, with variables of the environment put in.
+    pub(super) fn text(&self, expected: &str) -> Option<Cow<'a, str>> {
+        match &self.raw.kind {
+            RawKind::Scalar { text, quoted: true } => match self.substituted(text) {
+                Ok(text) => Some(text),
+                Err(problem) => {
+                    self.error_about(text, &problem);
+                    None
+                }
+            },
+            RawKind::Scalar { text, .. } if text.contains("${") => {
+                self.error_about(
+                    text,
+                    &format!("expected quotes around a text from the environment: \"{text}\""),
+                );
+                None
+            }
+            RawKind::Scalar { text, .. } if !self.is_null() => Some(Cow::Borrowed(text)),
+            _ => {
+                self.error(expected);
+                None
+            }
+        }
+    }
+
+    /// `text` with each `${NAME}` replaced from the environment; `$${` stands for `${`.
+    fn substituted(&self, text: &'a str) -> Result<Cow<'a, str>, String> {
+        if !text.contains("${") {
+            return Ok(Cow::Borrowed(text));
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find("${") {
+            out.push_str(&rest[..start]);
+            if rest[..start].ends_with('$') {
+                out.push('{');
+                rest = &rest[start + 2..];
+                continue;
+            }
+            let name = &rest[start + 2..];
+            let Some(end) = name.find('}') else {
+                return Err("expected } behind the variable's name".into());
+            };
+            let name = &name[..end];
+            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+                return Err(
+                    "expected the name of a variable between ${ and }; $${ stands for ${ itself".into()
+                );
+            }
+            match (self.document.environment)(name) {
+                Some(value) => out.push_str(&value),
+                None => return Err(format!("the environment has no variable {name}")),
+            }
+            rest = &rest[start + 2 + end + 1..];
+        }
+        out.push_str(rest);
+        Ok(Cow::Owned(out))
+    }
+
+    /// One of several words. Where `on` or `off` is among them, any boolean is too.
+    pub(super) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
+        let expected = || format!("expected {}", alternatives(words.iter().map(|(word, _)| *word)));
+        let text = self.text(&expected())?;
+        let find = |wanted: &str| words.iter().find(|(word, _)| *word == wanted).map(|(_, meaning)| *meaning);
+        let switch = || find(if parse_boolean(&text)? { "on" } else { "off" });
+        let found = find(&text).or_else(switch);
+        if found.is_none() {
+            self.error(&expected());
+        }
+        found
+    }
+
+    pub(super) fn boolean(&self) -> Option<bool> {
+        let expected = "expected true or false";
+        self.parsed(expected, parse_boolean)
+    }
+
+    pub(super) fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
+        let expected = format!("expected {}..={}", range.start(), range.end());
+        self.parsed(&expected, |text| {
+            let number = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+            number.filter(|number| range.contains(number))
+        })
+    }
+
+    /// An integer whose range fits its type.
+    pub(super) fn number<T: TryFrom<u64>>(&self, range: RangeInclusive<u64>) -> Option<T> {
+        self.integer(range).and_then(|number| T::try_from(number).ok())
+    }
+
+    pub(super) fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
+        let (least, most) = (show_duration(*range.start()), show_duration(*range.end()));
+        let expected = format!("expected a duration from {least} to {most}, such as 30s");
+        self.parsed(&expected, |text| parse_duration(text).filter(|duration| range.contains(duration)))
+    }
+
+    pub(super) fn size(&self, range: RangeInclusive<u64>) -> Option<u64> {
+        let (least, most) = (show_size(*range.start()), show_size(*range.end()));
+        let expected = format!("expected a size from {least} to {most}, such as 64KiB");
+        self.parsed(&expected, |text| parse_size(text).filter(|size| range.contains(size)))
+    }
+
+    /// What `parse` makes of the text; an error says what was `expected`.
+    pub(super) fn parsed<T>(&self, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let parsed = parse(&self.text(expected)?);
+        if parsed.is_none() {
+            self.error(expected);
+        }
+        parsed
+    }
+
+    /// The path of a file, relative ones below the configuration's folder.
+    pub(super) fn file(&self, expected: &str) -> Option<PathBuf> {
+        let text = self.text(expected)?;
+        if text.is_empty() || text.contains('\0') {
+            self.error(expected);
+            return None;
+        }
+        Some(self.document.folder.join(Path::new(text.as_ref())))
+    }
+
+    /// The elements of a list that has some.
+    pub(super) fn list(&self, expected: &str) -> Option<Vec<Value<'a>>> {
+        let RawKind::List(items) = &self.raw.kind else {
+            self.error(expected);
+            return None;
+        };
+        if items.is_empty() {
+            self.error_about("an empty list", expected);
+            return None;
+        }
+        Some(self.elements(items))
+    }
+
+    /// The elements of a list, or the one value that stands in its place.
+    pub(super) fn one_or_several(&self, expected: &str) -> Option<Vec<Value<'a>>> {
+        match &self.raw.kind {
+            RawKind::List(_) => self.list(expected),
+            _ => Some(vec![self.clone()]),
+        }
+    }
+
+    /// Whether this is a list without elements.
+    pub(super) fn is_empty_list(&self) -> bool {
+        matches!(&self.raw.kind, RawKind::List(items) if items.is_empty())
+    }
+
+    /// Whether this is a mapping without keys.
+    pub(super) fn is_empty_mapping(&self) -> bool {
+        matches!(&self.raw.kind, RawKind::Mapping(entries) if entries.is_empty())
+    }
+
+    fn elements(&self, items: &'a [Raw]) -> Vec<Value<'a>> {
+        let element = |(index, raw)| Value { raw, path: format!("{}[{index}]", self.path), ..self.clone() };
+        items.iter().enumerate().map(element).collect()
+    }
+
+    /// The entries of a mapping whose keys the user chose.
+    pub(super) fn entries(&self, expected: &str) -> Option<Vec<(&'a str, Value<'a>)>> {
+        let RawKind::Mapping(entries) = &self.raw.kind else {
+            self.error(expected);
+            return None;
+        };
+        let entry = |entry: &'a Entry| {
+            let value = Value { raw: &entry.value, path: below(&self.path, &entry.key), ..self.clone() };
+            (entry.key.as_str(), value)
+        };
+        Some(entries.iter().map(entry).collect())
+    }
+
+    /// The entries of a mapping of names; there must be some.
+    pub(super) fn named(&self, expected: &str) -> Vec<(&'a str, Value<'a>)> {
+        let Some(entries) = self.entries(expected) else { return Vec::new() };
+        if entries.is_empty() {
+            self.error_about("an empty mapping", expected);
+        }
+        if let RawKind::Mapping(raw) = &self.raw.kind {
+            for entry in raw.iter().filter(|entry| !is_name(&entry.key)) {
+                let expected = "expected a name of at most 64 letters, digits, dots, dashes and underscores";
+                self.document.error(entry.position, &self.path, &entry.key, expected);
+            }
+        }
+        entries
+    }
+
+    /// The index of what this text names among `names`.
+    pub(super) fn reference(&self, what: &str, names: &[&str]) -> Option<usize> {
+        let text = self.text(&format!("expected the name of a {what}"))?;
+        let found = names.iter().position(|name| *name == text);
+        if found.is_none() {
+            let meant = suggestion(&text, names.iter().copied());
+            let meant = meant.map(|name| format!("did you mean {name}? ")).unwrap_or_default();
+            let known = if names.is_empty() { "there is none".into() } else { names.join(", ") };
+            self.error(&format!("no such {what}; {meant}known: {known}"));
+        }
+        found
+    }
+
+    /// Reads a mapping with known keys; those that `read` did not ask for are reported.
+    pub(super) fn mapping<T>(&self, expected: &str, read: impl FnOnce(&mut Mapping<'a>) -> T) -> Option<T> {
+        let RawKind::Mapping(entries) = &self.raw.kind else {
+            self.error(expected);
+            return None;
+        };
+        let mut mapping = Mapping { value: self.clone(), entries, asked: Vec::new() };
+        let answer = read(&mut mapping);
+        mapping.report_unknown();
+        Some(answer)
+    }
+}
+
+/// A mapping with known keys.
+pub(super) struct Mapping<'a> {
+    value: Value<'a>,
+    entries: &'a [Entry],
+    asked: Vec<&'static str>,
+}
+
+impl<'a> Mapping<'a> {
+    /// The value of `key`, if the key is there.
+    pub(super) fn value(&mut self, key: &'static str) -> Option<Value<'a>> {
+        self.asked.push(key);
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        Some(Value { raw: &entry.value, path: below(&self.value.path, key), document: self.value.document })
+    }
+
+    /// What `read` makes of the value of `key`; `default` where the key is absent or wrong.
+    pub(super) fn or<T>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        read: impl FnOnce(Value<'a>) -> Option<T>,
+    ) -> T {
+        self.value(key).and_then(read).unwrap_or(default)
+    }
+
+    /// The same for a key whose null means none.
+    pub(super) fn or_none<T>(
+        &mut self,
+        key: &'static str,
+        default: Option<T>,
+        read: impl FnOnce(Value<'a>) -> Option<T>,
+    ) -> Option<T> {
+        match self.value(key) {
+            None => default,
+            Some(value) if value.is_null() => None,
+            Some(value) => read(value),
+        }
+    }
+
+    /// The same for a key that must be there.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+        read: impl FnOnce(Value<'a>) -> Option<T>,
+    ) -> Option<T> {
+        match self.value(key) {
+            Some(value) => read(value),
+            None => {
+                self.value.missing(key, expected);
+                None
+            }
+        }
+    }
+
+    /// Refuses `key` unless it has its default, which is the only thing that this version can do.
+    pub(super) fn not_built(
+        &mut self,
+        key: &'static str,
+        default: &str,
+        is_default: impl FnOnce(&Value<'a>) -> bool,
+    ) {
+        if let Some(value) = self.value(key)
+            && !is_default(&value)
+        {
+            value.error(&format!("not supported by this version, expected {default}"));
+        }
+    }
+
+    /// The same for a key whose default is one word.
+    pub(super) fn not_built_unless(&mut self, key: &'static str, accepted: &[&str]) {
+        self.not_built(key, &alternatives(accepted.iter().copied()), |value| match &value.raw.kind {
+            RawKind::Scalar { text, quoted: false } => {
+                let is_off = accepted.contains(&"off") && parse_boolean(text) == Some(false);
+                accepted.contains(&text.as_str()) || is_off
+            }
+            RawKind::Scalar { text, quoted: true } => accepted.contains(&text.as_str()),
+            _ => false,
+        });
+    }
+
+    /// The mapping as a value, to report about it.
+    pub(super) fn whole(&self) -> &Value<'a> {
+        &self.value
+    }
+
+    fn report_unknown(&self) {
+        for entry in self.entries.iter().filter(|entry| !self.asked.contains(&entry.key.as_str())) {
+            let expected = match suggestion(&entry.key, self.asked.iter().copied()) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => format!("expected {}", alternatives(self.asked.iter().copied())),
+            };
+            let path = below(&self.value.path, &entry.key);
+            self.value.document.error(entry.position, &path, "unknown key", &expected);
+        }
+    }
+}
+
+/// `text` on one line and not too long.
+fn printable(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(LONGEST_QUOTE)
+        .flat_map(|c| {
+            let escaped: Vec<char> = if c.is_control() { c.escape_default().collect() } else { vec![c] };
+            escaped
+        })
+        .collect();
+    if text.chars().nth(LONGEST_QUOTE).is_some() {
+        shown.push('…');
+    }
+    shown
+}

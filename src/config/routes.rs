@@ -1,0 +1,177 @@
+//! The section `routes`.
+
+use super::read::{Mapping, Value};
+use super::scalar::is_host_name;
+use super::{Pool, Route, listeners};
+use crate::route::{HostPattern, PathPrefix, RouteSpec, RouteTable};
+use std::net::Ipv6Addr;
+
+/// The longest path of a route, in bytes; with it the longest name.
+const LONGEST_PATH: usize = 512;
+const LONGEST_NAME: usize = 1024;
+
+/// A route as far as it could be read.
+pub(super) struct Read<'a> {
+    pub(super) name: Option<(String, Value<'a>)>,
+    pub(super) listener: Option<usize>,
+    pub(super) host: Option<HostPattern>,
+    pub(super) path: Option<String>,
+    pub(super) pool: Option<usize>,
+    /// Absent where a group is named that is not there.
+    pub(super) group: Option<Option<usize>>,
+    pub(super) max_body: Option<u64>,
+    pub(super) whole: Value<'a>,
+    /// Where the group is named, or the route.
+    pub(super) persistence: Value<'a>,
+}
+
+/// What routes refer to, by name.
+pub(super) struct Names<'n> {
+    pub(super) listeners: Vec<&'n str>,
+    pub(super) pools: Vec<&'n str>,
+    pub(super) groups: Vec<&'n str>,
+}
+
+pub(super) fn read<'a>(root: &mut Mapping<'a>, names: &Names<'_>) -> Vec<Read<'a>> {
+    let expected = "expected a list of at least one route";
+    let list = root.required("routes", expected, |value| value.list(expected)).unwrap_or_default();
+    list.into_iter().map(|value| route(value, names)).collect()
+}
+
+fn route<'a>(whole: Value<'a>, names: &Names<'_>) -> Read<'a> {
+    let mut read = Read {
+        name: None,
+        listener: None,
+        host: None,
+        path: None,
+        pool: None,
+        group: None,
+        max_body: None,
+        whole: whole.clone(),
+        persistence: whole.clone(),
+    };
+    whole.mapping("expected a mapping with listener, host, path, pool, persistence", |mapping| {
+        read.name = mapping.value("name").and_then(|value| Some((value.parsed(NAME, name)?, value)));
+        read.listener = mapping.required("listener", "expected the name of a listener", |value| {
+            value.reference("listener", &names.listeners)
+        });
+        read.host = match mapping.value("host") {
+            None => Some(HostPattern::Any),
+            Some(value) if value.is_null() => Some(HostPattern::Any),
+            Some(value) => value.parsed(HOST, host),
+        };
+        read.path = match mapping.value("path") {
+            None => Some("/".to_owned()),
+            Some(value) => value.parsed(PATH, path),
+        };
+        read.pool = mapping
+            .required("pool", "expected the name of a pool", |value| value.reference("pool", &names.pools));
+        read.group = match mapping.value("persistence") {
+            None => Some(None),
+            Some(value) => {
+                read.persistence = value.clone();
+                if value.is_null() {
+                    Some(None)
+                } else {
+                    value.reference("persistence group", &names.groups).map(Some)
+                }
+            }
+        };
+        read.max_body = mapping.or_none("max_body", None, |value| value.size(0..=1 << 50));
+    });
+    read
+}
+
+const NAME: &str = "expected a name without spaces and quotes";
+const HOST: &str = "expected a host such as mim.example.com, *.example.com or null for any, without a port";
+const PATH: &str = "expected a path that starts with a slash and does not end with one, without a query";
+
+fn name(text: &str) -> Option<String> {
+    let fits = !text.is_empty() && text.len() <= LONGEST_NAME;
+    (fits && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(&byte)))
+        .then(|| text.to_owned())
+}
+
+fn host(text: &str) -> Option<HostPattern> {
+    if text == "*" {
+        return Some(HostPattern::Any);
+    }
+    let text = text.to_ascii_lowercase();
+    if let Some(domain) = text.strip_prefix("*.") {
+        return is_host_name(domain).then(|| HostPattern::Suffix(domain.to_owned()));
+    }
+    let is_v6 = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(is_v6);
+    let is_v4 = text.parse::<std::net::Ipv4Addr>().is_ok();
+    (is_v6 || is_v4 || is_host_name(&text)).then_some(HostPattern::Exact(text))
+}
+
+fn is_v6(text: &str) -> bool {
+    text.parse::<Ipv6Addr>().is_ok()
+}
+
+fn path(text: &str) -> Option<String> {
+    let fits = text.starts_with('/') && (text == "/" || !text.ends_with('/')) && text.len() <= LONGEST_PATH;
+    (fits && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\"'\\".contains(&byte)))
+        .then(|| text.to_owned())
+}
+
+impl Read<'_> {
+    /// Whether everything could be read.
+    pub(super) fn is_complete(&self) -> bool {
+        self.listener.is_some() && self.host.is_some() && self.pool.is_some() && self.group.is_some()
+    }
+
+    fn finish(&self, listeners: &[listeners::Read<'_>], pools: &[Pool]) -> Option<Route> {
+        let (listener, pool) = (self.listener?, self.pool?);
+        let host = self.host.clone()?;
+        let prefix = self.path.clone()?;
+        let name = match &self.name {
+            Some((name, _)) => name.clone(),
+            None => format!("{}:{host}{prefix}", listeners[listener].listener.name),
+        };
+        let path = PathPrefix { prefix, case_sensitive: !pools[pool].role.is_portal() };
+        Some(Route { name, listener, host, path, pool, group: self.group?, max_body: self.max_body })
+    }
+}
+
+/// The routes that are complete, checked against each other.
+pub(super) fn finish(reads: &[Read<'_>], listeners: &[listeners::Read<'_>], pools: &[Pool]) -> Vec<Route> {
+    let routes: Vec<Option<Route>> = reads.iter().map(|read| read.finish(listeners, pools)).collect();
+    for listener in 0..listeners.len() {
+        let mine = |(value, route): (usize, &Option<Route>)| {
+            let route = route.as_ref().filter(|route| route.listener == listener)?;
+            Some(RouteSpec { host: route.host.clone(), path: route.path.clone(), value })
+        };
+        let specs = routes.iter().enumerate().filter_map(mine).collect();
+        for tie in RouteTable::build(specs).err().unwrap_or_default() {
+            let what =
+                routes[tie.second].as_ref().map(|route| format!("{}{}", route.host, route.path.prefix));
+            reads[tie.second].whole.error_about(
+                &what.unwrap_or_default(),
+                &format!(
+                    "a tie with {}, expected another listener, host or path",
+                    reads[tie.first].whole.path()
+                ),
+            );
+        }
+    }
+    refuse_duplicate_names(reads, &routes);
+    routes.into_iter().flatten().collect()
+}
+
+/// Names made from listener, host and path differ unless the routes tie.
+fn refuse_duplicate_names(reads: &[Read<'_>], routes: &[Option<Route>]) {
+    let name = |index: usize| routes[index].as_ref().map(|route| route.name.as_str());
+    for later in 0..routes.len() {
+        let Some(wanted) = name(later) else { continue };
+        let twin = (0..later).find(|earlier| name(*earlier) == Some(wanted));
+        let Some(earlier) = twin else { continue };
+        if reads[earlier].name.is_some() || reads[later].name.is_some() {
+            let place = reads[later].name.as_ref().map_or(&reads[later].whole, |(_, place)| place);
+            place.error_about(
+                wanted,
+                &format!("the name of {} already, expected another", reads[earlier].whole.path()),
+            );
+        }
+    }
+}

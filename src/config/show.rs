@@ -1,0 +1,270 @@
+//! The whole configuration as YAML, with everything filled in. Reading it gives an equal configuration.
+
+use super::scalar::{show_duration, show_size};
+use super::{
+    AccessLogTarget, Backend, Config, Listener, Node, NodeAddress, Pool, Probe, Route, UpstreamTls, cookie,
+    nodes, persistence, pools, rest, roles,
+};
+use crate::persistence::settings::{CookieSettings, GroupSettings};
+use crate::route::HostPattern;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// `config` as YAML, every key written out. Paths are absolute, so that the text may be kept anywhere.
+#[must_use]
+pub fn show(config: &Config) -> String {
+    let mut out = Lines::default();
+    out.line(0, "listeners:");
+    config.listeners.iter().for_each(|it| listener(&mut out, it));
+    out.line(0, "\nnodes:");
+    config.nodes.iter().for_each(|it| node(&mut out, it));
+    if !config.groups.is_empty() {
+        out.line(0, "\npersistence:");
+        let none = Vec::new();
+        for (index, it) in config.groups.iter().enumerate() {
+            group(&mut out, it, config.key_files.get(index).unwrap_or(&none));
+        }
+    }
+    out.line(0, "\npools:");
+    config.pools.iter().for_each(|it| pool(&mut out, it, &config.nodes));
+    out.line(0, "\nroutes:");
+    config.routes.iter().for_each(|it| route(&mut out, it, config));
+    sections(&mut out, config);
+    out.0
+}
+
+/// Indented lines.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn line(&mut self, depth: usize, text: &str) {
+        if let Some(text) = text.strip_prefix('\n') {
+            self.0.push('\n');
+            return self.line(depth, text);
+        }
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{:depth$}{text}", "", depth = depth * 2);
+    }
+}
+
+fn listener(out: &mut Lines, listener: &Listener) {
+    let bind: Vec<String> = listener.bind.iter().map(|address| quoted(&address.to_string())).collect();
+    out.line(1, &format!("{}:", quoted(&listener.name)));
+    out.line(2, &format!("bind: [{}]", bind.join(", ")));
+    match &listener.tls {
+        None => out.line(2, "tls: null"),
+        Some(tls) => {
+            out.line(2, "tls:");
+            out.line(3, "certificates:");
+            let (certificate, key) = (quoted_path(&tls.certificate), quoted_path(&tls.key));
+            out.line(4, &format!("- {{ certificate: {certificate}, key: {key} }}"));
+            out.line(3, "min_version: \"1.2\"");
+            out.line(3, "client_ca: null");
+        }
+    }
+    out.line(2, "http2: auto");
+    out.line(2, "proxy_protocol: off");
+    out.line(2, "trusted_proxies: []");
+    out.line(2, "client_header: null");
+    out.line(2, &format!("keepalive: {}", show_duration(listener.keepalive)));
+}
+
+fn node(out: &mut Lines, node: &Node) {
+    let address = match &node.address {
+        NodeAddress::Ip(ip) => ip.to_string(),
+        NodeAddress::Name(name) => name.clone(),
+    };
+    out.line(
+        1,
+        &format!(
+            "{}: {{ address: {}, weight: {}, backup: {}, state: {} }}",
+            quoted(&node.name),
+            quoted(&address),
+            node.weight,
+            node.backup,
+            word(&nodes::STATES, node.state)
+        ),
+    );
+}
+
+fn group(out: &mut Lines, group: &GroupSettings, key_files: &[PathBuf]) {
+    out.line(1, &format!("{}:", quoted(&group.name)));
+    out.line(2, &format!("by: {}", word(&persistence::BY, group.by)));
+    let table = &group.source_ip;
+    out.line(
+        2,
+        &format!(
+            "source_ip: {{ ipv4_prefix: {}, ipv6_prefix: {}, capacity: {}, when_full: {} }}",
+            table.ipv4_prefix,
+            table.ipv6_prefix,
+            table.capacity,
+            word(&persistence::WHEN_FULL, table.when_full)
+        ),
+    );
+    let pins = group
+        .static_pins
+        .iter()
+        .map(|(prefix, node)| format!("{}: {}", quoted(&prefix.to_string()), quoted(node)));
+    let pins: Vec<String> = pins.collect();
+    out.line(2, &format!("static: {{ {} }}", pins.join(", ")).replace("{  }", "{}"));
+    if let Some(settings) = &group.cookie {
+        cookie(out, settings, key_files);
+    }
+    out.line(2, &format!("idle_timeout: {}", show_duration(group.idle_timeout)));
+    let max_age = group.max_age.map_or("null".into(), show_duration);
+    out.line(2, &format!("max_age: {max_age}"));
+    out.line(2, &format!("first_choice: {}", word(&persistence::FIRST_CHOICE, group.first_choice)));
+    out.line(2, &format!("unavailable: {}", word(&persistence::UNAVAILABLE, group.unavailable)));
+    out.line(2, &format!("hold: {}", show_duration(group.hold)));
+    out.line(2, &format!("after_recovery: {}", word(&persistence::AFTER_RECOVERY, group.after_recovery)));
+    out.line(2, &format!("return_idle: {}", show_duration(group.return_idle)));
+    out.line(2, &format!("first_requests: {}", show_duration(group.first_requests)));
+}
+
+fn cookie(out: &mut Lines, settings: &CookieSettings, key_files: &[PathBuf]) {
+    let files: Vec<String> = key_files.iter().map(|path| quoted_path(path)).collect();
+    out.line(2, "cookie:");
+    out.line(3, &format!("name: {}", quoted(&settings.name)));
+    out.line(3, &format!("keys: [{}]", files.join(", ")));
+    out.line(3, &format!("secure: {}", word(&cookie::SECURE, settings.secure)));
+    out.line(3, &format!("http_only: {}", settings.http_only));
+    out.line(3, &format!("same_site: {}", word(&cookie::SAME_SITE, settings.same_site)));
+    out.line(3, &format!("domain: {}", or_null(settings.domain.as_deref())));
+    out.line(3, &format!("path: {}", quoted(&settings.path)));
+}
+
+fn pool(out: &mut Lines, pool: &Pool, nodes: &[Node]) {
+    out.line(1, &format!("{}:", quoted(&pool.name)));
+    out.line(2, &format!("role: {}", word(&roles::ROLES, pool.role)));
+    let alike = |backend: &Backend| {
+        pool.backends.first().is_some_and(|first| Backend { node: first.node, ..backend.clone() } == *first)
+    };
+    if pool.backends.iter().all(alike) {
+        let names: Vec<String> =
+            pool.backends.iter().map(|backend| quoted(&nodes[backend.node].name)).collect();
+        out.line(2, &format!("nodes: [{}]", names.join(", ")));
+        if let Some(backend) = pool.backends.first() {
+            backend_settings(out, 2, backend);
+        }
+    } else {
+        out.line(2, "nodes:");
+        for backend in &pool.backends {
+            out.line(3, &format!("- node: {}", quoted(&nodes[backend.node].name)));
+            backend_settings(out, 4, backend);
+        }
+    }
+    let ejection = &pool.ejection;
+    out.line(
+        2,
+        &format!(
+            "ejection: {{ consecutive_failures: {}, for: {} }}",
+            ejection.consecutive_failures,
+            show_duration(ejection.duration)
+        ),
+    );
+    out.line(2, &format!("connection_auth: {}", word(&pools::CONNECTION_AUTH, pool.connection_auth)));
+    let timeouts = &pool.timeouts;
+    let [connect, read, write, idle, tunnel] =
+        [timeouts.connect, timeouts.read, timeouts.write, timeouts.idle, timeouts.tunnel].map(show_duration);
+    out.line(
+        2,
+        &format!(
+            "timeouts: {{ connect: {connect}, read: {read}, write: {write}, idle: {idle}, tunnel: {tunnel} }}"
+        ),
+    );
+    out.line(2, &format!("slow_start: {}", show_duration(pool.slow_start)));
+    out.line(2, "max_requests: null");
+    out.line(2, "queue: { length: 0, timeout: 0s }");
+    out.line(2, &format!("keepalive_connections: {}", pool.keepalive_connections));
+}
+
+/// What may differ from node to node.
+fn backend_settings(out: &mut Lines, depth: usize, backend: &Backend) {
+    out.line(depth, &format!("port: {}", backend.port));
+    match &backend.tls {
+        None => out.line(depth, "tls: null"),
+        Some(UpstreamTls { server_name, ca, verify }) => {
+            let ca = ca.as_deref().map_or("null".into(), quoted_path);
+            let server_name = quoted(server_name);
+            out.line(depth, &format!("tls: {{ server_name: {server_name}, ca: {ca}, verify: {verify} }}"));
+        }
+    }
+    let Probe { interval, fast_interval, timeout, rise, fall, start_grace } = &backend.probe;
+    out.line(depth, "probe:");
+    out.line(depth + 1, "tcp: {}");
+    out.line(depth + 1, &format!("interval: {}", show_duration(*interval)));
+    out.line(depth + 1, &format!("fast_interval: {}", show_duration(*fast_interval)));
+    out.line(depth + 1, &format!("timeout: {}", show_duration(*timeout)));
+    out.line(depth + 1, &format!("rise: {rise}"));
+    out.line(depth + 1, &format!("fall: {fall}"));
+    out.line(depth + 1, &format!("start_grace: {}", show_duration(*start_grace)));
+}
+
+fn route(out: &mut Lines, route: &Route, config: &Config) {
+    let host = match &route.host {
+        HostPattern::Any => None,
+        host => Some(host.to_string()),
+    };
+    out.line(1, &format!("- name: {}", quoted(&route.name)));
+    out.line(2, &format!("listener: {}", quoted(&config.listeners[route.listener].name)));
+    out.line(2, &format!("host: {}", or_null(host.as_deref())));
+    out.line(2, &format!("path: {}", quoted(&route.path.prefix)));
+    out.line(2, &format!("pool: {}", quoted(&config.pools[route.pool].name)));
+    let group = route.group.map(|group| config.groups[group].name.as_str());
+    out.line(2, &format!("persistence: {}", or_null(group)));
+    out.line(2, &format!("max_body: {}", route.max_body.map_or("null".into(), show_size)));
+}
+
+fn sections(out: &mut Lines, config: &Config) {
+    out.line(0, "\nsession_store: { enabled: false, kind: embedded, path: /var/lib/identity-edge }");
+    out.line(0, "federation: {}");
+    out.line(0, "cluster: {}");
+    out.line(0, "admin: { bind: \"127.0.0.1:9901\", token_file: null }");
+    out.line(0, "state: { path: null, save_interval: 10s }");
+    let to = match &config.log.access.to {
+        AccessLogTarget::Off => "off".into(),
+        AccessLogTarget::Stdout => "stdout".into(),
+        AccessLogTarget::File(path) => quoted_path(path),
+    };
+    let format = word(&rest::FORMATS, config.log.access.format);
+    let level = word(&rest::LEVELS, config.log.level);
+    out.line(0, &format!("log: {{ access: {{ to: {to}, format: {format} }}, level: {level} }}"));
+    let limits = &config.limits;
+    out.line(0, "limits:");
+    out.line(1, &format!("request_header_bytes: {}", show_size(limits.request_header_bytes as u64)));
+    out.line(1, &format!("header_timeout: {}", show_duration(limits.header_timeout)));
+    out.line(1, &format!("connections: {}", limits.connections));
+    out.line(1, &format!("requests_per_connection: {}", limits.requests_per_connection));
+    out.line(1, &format!("waiting: {}", limits.waiting));
+    out.line(0, &format!("shutdown: {{ grace: {} }}", show_duration(config.shutdown_grace)));
+}
+
+/// The word for a value of a table that has every value.
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
+    words.iter().find(|(_, meaning)| *meaning == value).map_or("null", |(word, _)| word)
+}
+
+fn or_null(text: Option<&str>) -> String {
+    text.map_or("null".into(), quoted)
+}
+
+fn quoted_path(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
+}
+
+/// `text` as a double-quoted scalar (YAML 1.2.2 section 7.3.1) without variables of the environment.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.replace("${", "$${").chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

@@ -1,0 +1,209 @@
+use super::*;
+use proptest::prelude::*;
+
+fn host(text: &str) -> HostPattern {
+    match text.strip_prefix("*.") {
+        Some(domain) => HostPattern::Suffix(domain.into()),
+        None if text == "*" => HostPattern::Any,
+        None => HostPattern::Exact(text.into()),
+    }
+}
+
+fn table(routes: &[(&str, &str)]) -> Result<RouteTable, Vec<Tie>> {
+    let specs = routes.iter().enumerate().map(|(value, (pattern, prefix))| RouteSpec {
+        host: host(pattern),
+        path: PathPrefix { prefix: (*prefix).into(), case_sensitive: true },
+        value,
+    });
+    RouteTable::build(specs.collect())
+}
+
+fn find(table: &RouteTable, host: &str, path: &str) -> Option<usize> {
+    table.find(host.as_bytes(), path.as_bytes())
+}
+
+#[test]
+fn an_exact_host_beats_the_longest_suffix_beats_any() {
+    let table =
+        table(&[("*", "/"), ("*.example.com", "/"), ("*.b.example.com", "/"), ("a.b.example.com", "/")])
+            .unwrap();
+    assert_eq!(find(&table, "a.b.example.com", "/"), Some(3));
+    assert_eq!(find(&table, "x.b.example.com", "/"), Some(2));
+    assert_eq!(find(&table, "y.x.b.example.com", "/"), Some(2));
+    assert_eq!(find(&table, "b.example.com", "/"), Some(1));
+    assert_eq!(find(&table, "example.com", "/"), Some(0), "a suffix does not serve its own domain");
+    assert_eq!(find(&table, ".example.com", "/"), Some(0), "an empty label is no label");
+    assert_eq!(find(&table, "", "/"), Some(0));
+}
+
+#[test]
+fn a_host_without_a_matching_path_gives_way() {
+    let table =
+        table(&[("a.example.com", "/x"), ("*.example.com", "/y"), ("*.com", "/z"), ("*", "/w")]).unwrap();
+    for (path, value) in [("/x", Some(0)), ("/y", Some(1)), ("/z", Some(2)), ("/w", Some(3)), ("/v", None)] {
+        assert_eq!(find(&table, "a.example.com", path), value, "{path}");
+    }
+}
+
+#[test]
+fn prefixes_end_at_segments() {
+    let table = table(&[("*", "/PasswordReset"), ("*", "/a/b"), ("*", "/a")]).unwrap();
+    for path in ["/PasswordReset", "/PasswordReset/", "/PasswordReset/x", "/PasswordReset?x=1"] {
+        assert_eq!(find(&table, "h", path), Some(0), "{path}");
+    }
+    for path in ["/PasswordResetX", "/passwordreset", "/Password", "/", "*", ""] {
+        assert_eq!(find(&table, "h", path), None, "{path}");
+    }
+    assert_eq!(find(&table, "h", "/a/b/c"), Some(1), "the longest prefix wins");
+    assert_eq!(find(&table, "h", "/a/bc"), Some(2));
+}
+
+#[test]
+fn the_root_serves_everything() {
+    let table = table(&[("*", "/")]).unwrap();
+    for path in ["/", "/x", "*", "", "//"] {
+        assert_eq!(find(&table, "h", path), Some(0), "{path}");
+    }
+}
+
+#[test]
+fn a_host_is_found_however_it_is_spelled() {
+    let table = table(&[("Mim.Example.Com", "/"), ("[2001:DB8::1]", "/"), ("10.0.0.1", "/")]).unwrap();
+    for name in [
+        "mim.example.com",
+        "MIM.EXAMPLE.COM:443",
+        "mim.example.com.",
+        "mim.example.com.:80",
+        "mim.example.com:",
+    ] {
+        assert_eq!(find(&table, name, "/"), Some(0), "{name}");
+    }
+    for name in ["[2001:db8::1]", "[2001:db8::1]:443"] {
+        assert_eq!(find(&table, name, "/"), Some(1), "{name}");
+    }
+    assert_eq!(find(&table, "10.0.0.1:5725", "/"), Some(2));
+    for name in
+        ["mim.example.com:x", "mim.example.com..", "xmim.example.com", "[2001:db8::2]", "[", "]", ":", "."]
+    {
+        assert_eq!(find(&table, name, "/"), None, "{name}");
+    }
+}
+
+#[test]
+fn hosts_longer_than_a_name_can_be_are_nobodys() {
+    let table = table(&[("*.example.com", "/"), ("*", "/any")]).unwrap();
+    let long = format!("{}example.com", "a.".repeat(60_000));
+    assert_eq!(find(&table, &long, "/"), None);
+    assert_eq!(find(&table, &long, "/any"), Some(1));
+}
+
+#[test]
+fn case_matters_where_the_prefix_says_so() {
+    let spec = |prefix: &str, case_sensitive, value| RouteSpec {
+        host: HostPattern::Any,
+        path: PathPrefix { prefix: prefix.into(), case_sensitive },
+        value,
+    };
+    let table = RouteTable::build(vec![spec("/Portal", false, 0), spec("/Soap", true, 1)]).unwrap();
+    assert_eq!(find(&table, "", "/pORTAL/x"), Some(0));
+    assert_eq!(find(&table, "", "/soap"), None);
+    assert!(RouteTable::build(vec![spec("/A", true, 0), spec("/a", true, 1)]).is_ok());
+    let ties = RouteTable::build(vec![spec("/A", true, 0), spec("/a", false, 1)]).unwrap_err();
+    assert_eq!(ties, [Tie { first: 0, second: 1 }]);
+}
+
+#[test]
+fn every_tie_is_named() {
+    let ties =
+        table(&[("a.com", "/x"), ("A.com", "/x"), ("*", "/"), ("a.com.", "/x/"), ("*", "/y")]).unwrap_err();
+    assert_eq!(ties, [Tie { first: 0, second: 1 }, Tie { first: 0, second: 3 }]);
+}
+
+#[test]
+fn overlap_is_what_some_host_shows() {
+    for (one, two, overlap) in [
+        ("a.com", "A.com", true),
+        ("a.com", "b.com", false),
+        ("*.a.com", "x.a.com", true),
+        ("*.a.com", "a.com", false),
+        ("*.a.com", "xa.com", false),
+        ("*.a.com", "*.b.a.com", true),
+        ("*.a.com", "*.b.com", false),
+        ("*", "*.b.com", true),
+    ] {
+        assert_eq!(host(one).overlaps(&host(two)), overlap, "{one} {two}");
+        assert_eq!(host(two).overlaps(&host(one)), overlap, "{two} {one}");
+    }
+}
+
+/// The rules as a plain list: every route that matches, the best of them by what the module promises.
+fn model(specs: &[RouteSpec], host: &str, path: &str) -> Option<usize> {
+    let host = host.to_ascii_lowercase();
+    let matching = specs.iter().filter_map(|spec| {
+        let rank = match &spec.host {
+            HostPattern::Exact(exact) => (exact.to_ascii_lowercase() == host).then_some(usize::MAX),
+            HostPattern::Suffix(domain) => {
+                let front = host.strip_suffix(&format!(".{}", domain.to_ascii_lowercase()))?;
+                (!front.is_empty()).then_some(domain.len())
+            }
+            HostPattern::Any => Some(0),
+        }?;
+        let fold = |text: &str| {
+            if spec.path.case_sensitive { text.to_owned() } else { text.to_ascii_lowercase() }
+        };
+        let prefix: Vec<String> = spec.path.prefix.split('/').filter(|s| !s.is_empty()).map(fold).collect();
+        let segments: Vec<String> = path[1..].split('/').map(fold).collect();
+        segments.starts_with(&prefix).then_some((rank, prefix.join("/").len(), spec.value))
+    });
+    matching.max_by_key(|(rank, length, _)| (*rank, *length)).map(|(_, _, value)| value)
+}
+
+fn host_strategy() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(vec!["a", "B", "com", "xa"]), 1..4)
+        .prop_map(|labels| labels.join("."))
+}
+
+fn path_strategy() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(vec!["p", "P", "pp", "q"]), 0..4)
+        .prop_map(|segments| format!("/{}", segments.join("/")))
+}
+
+fn spec_strategy() -> impl Strategy<Value = (HostPattern, PathPrefix)> {
+    let host = prop_oneof![
+        host_strategy().prop_map(HostPattern::Exact),
+        host_strategy().prop_map(HostPattern::Suffix),
+        Just(HostPattern::Any),
+    ];
+    (host, path_strategy(), any::<bool>())
+        .prop_map(|(host, prefix, case_sensitive)| (host, PathPrefix { prefix, case_sensitive }))
+}
+
+proptest! {
+    #[test]
+    fn the_table_finds_what_a_linear_search_finds(
+        routes in prop::collection::vec(spec_strategy(), 0..12),
+        requests in prop::collection::vec((host_strategy(), path_strategy()), 1..20),
+    ) {
+        let mut specs: Vec<RouteSpec> = Vec::new();
+        for (value, (host, path)) in routes.into_iter().enumerate() {
+            specs.push(RouteSpec { host, path, value });
+            if RouteTable::build(specs.clone()).is_err() {
+                specs.pop();
+            }
+        }
+        let table = RouteTable::build(specs.clone()).unwrap();
+        for (host, path) in requests {
+            prop_assert_eq!(
+                table.find(host.as_bytes(), path.as_bytes()),
+                model(&specs, &host, &path),
+                "{} {}", host, path
+            );
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_answered(host in prop::collection::vec(any::<u8>(), 0..40), path in prop::collection::vec(any::<u8>(), 0..20)) {
+        let table = table(&[("a.b", "/x"), ("*.b", "/"), ("*", "/y")]).unwrap();
+        let _ = table.find(&host, &path);
+    }
+}
