@@ -8,7 +8,15 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "edge")]
 pub mod engine;
+#[cfg(feature = "edge")]
+pub mod health;
 pub mod id;
 pub mod persistence;
 pub mod pool;
+#[cfg(feature = "edge")]
+pub mod proxy;
 pub mod route;
+#[cfg(feature = "edge")]
+pub mod server;
+#[cfg(feature = "edge")]
+pub mod snapshot;

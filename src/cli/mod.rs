@@ -2,3 +2,5 @@
 
 pub mod check;
 pub mod keys;
+mod logger;
+pub mod run;

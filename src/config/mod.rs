@@ -154,7 +154,7 @@ pub struct Backend {
 }
 
 /// TLS towards a backend. Verification is on unless `verify: false` was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UpstreamTls {
     /// The name its certificate must carry and that is sent as SNI; never empty.
     pub server_name: String,

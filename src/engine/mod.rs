@@ -1,9 +1,34 @@
-//! The HTTP/1.1 engine: from here on bytes of strangers become messages.
+//! HTTP/1.1 forwarding on Pingora's listeners.
 //!
-//! The message layer ([`head`], [`framing`], [`body`], [`refusal`]) is functions over buffers: it reads no socket,
-//! takes no time and allocates nothing, so that every split of every message can be tried in a test.
+//! The engine knows nothing of routes or persistence: it moves messages and asks a [`handler::Handler`] where
+//! to. Its pure parts ([`head`], [`framing`], [`body`]) are functions over buffers; [`serve`] drives them for
+//! one client's connection, [`exchange`](self) for one request.
+//!
+//! Invariants:
+//! - A message is framed once, strictly, and never by two rules: what is ambiguous is refused and its
+//!   connection closed.
+//! - No buffer is held while nothing is in it; no body is held whole.
+//! - Bytes are sent again only where that is safe, and never on a connection bound to a client.
+//! - Every wait has a deadline.
+//!
+//! `pingora-proxy` was rejected for this part: it parses into header maps that it clones for each message, and
+//! hides what it refuses. Its cost and limits are told in the README.
 
 pub mod body;
+pub mod buffer;
+mod client;
+pub mod deadline;
+pub mod edits;
+mod exchange;
 pub mod framing;
+pub mod handler;
 pub mod head;
 pub mod refusal;
+pub mod serve;
+pub mod stream;
+mod transfer;
+mod tunnel;
+pub mod upstream;
+
+pub use handler::{Answer, Binding, Bindings, Choice, Connection, Failure, Handler, Step, Summary, Target};
+pub use serve::{Settings, Worker, serve};

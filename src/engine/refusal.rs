@@ -15,6 +15,8 @@ pub enum Refusal {
     IncompleteHead,
     /// The head is longer than the configured limit.
     HeadTooLarge,
+    /// The head did not arrive in time.
+    HeadTimeout,
     /// More than [`MAX_FIELDS`](super::head::MAX_FIELDS) field lines.
     TooManyFields,
     /// The request line is not three parts, separated by single spaces (RFC 9112 section 3).
@@ -72,6 +74,7 @@ impl Refusal {
         match self {
             Self::Connect => 405,
             Self::UnknownExpectation => 417,
+            Self::HeadTimeout => 408,
             Self::HeadTooLarge | Self::TooManyFields => 431,
             Self::UnknownTransferCoding => 501,
             Self::BadVersion => 505,
@@ -89,6 +92,7 @@ impl Refusal {
             Self::BlankLines => "blank_lines",
             Self::IncompleteHead => "incomplete_head",
             Self::HeadTooLarge => "head_too_large",
+            Self::HeadTimeout => "head_timeout",
             Self::TooManyFields => "too_many_fields",
             Self::BadRequestLine => "bad_request_line",
             Self::BadMethod => "bad_method",

@@ -1,0 +1,37 @@
+//! `identity-edge run`: serve until told to stop.
+
+use crate::config;
+use crate::server;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Loads the configuration and serves. Errors go to standard error, with exit code 1.
+#[must_use]
+pub fn run(file: &Path) -> ExitCode {
+    let (config, warnings) = match config::load(file) {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            for error in errors {
+                eprintln!("{error}");
+            }
+            return ExitCode::FAILURE;
+        }
+    };
+    super::logger::start(config.log.level);
+    for warning in warnings {
+        log::warn!("{warning}");
+    }
+    match server::run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut message = error.to_string();
+            let mut source = std::error::Error::source(&error);
+            while let Some(cause) = source {
+                message = format!("{message}: {cause}");
+                source = cause.source();
+            }
+            eprintln!("identity-edge: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! A client's connection: its stream, what was read from it, its deadline, and what is bound to it.
+
+use super::buffer::{self, Buffer, Class, poll_fill};
+use super::deadline::Deadline;
+use super::handler::{Answer, Binding, Bindings};
+use super::head::{Scan, leading_blank, scan};
+use super::refusal::Refusal;
+use super::stream::{Downstream, Upstream};
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::AsyncWrite;
+
+/// How long, and for how many bytes, a connection that is being closed still listens to what the client had
+/// sent: closing a socket with unread data resets it, and the reset may overtake the response.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 4 * 1024 * 1024;
+
+/// An upstream connection that belongs to this client's connection alone.
+#[derive(Debug)]
+pub struct Bound {
+    pub(super) binding: Binding,
+    pub(super) stream: Upstream,
+}
+
+/// What came when the next head was waited for.
+pub(super) enum NextHead {
+    /// A head of so many bytes is at the front of the buffer.
+    Complete(usize),
+    /// What came is not the start of a head, or did not come in time.
+    Refused(Refusal),
+    /// The client is gone, was idle for too long, or the connection is not wanted any more.
+    Over,
+}
+
+pub(super) struct Client {
+    pub(super) stream: Downstream,
+    pub(super) buffer: Option<Buffer>,
+    pub(super) deadline: Deadline,
+    pub(super) bound: Vec<Bound>,
+}
+
+impl Client {
+    pub(super) fn new(stream: Downstream, deadline: Deadline) -> Self {
+        Self { stream, buffer: None, deadline, bound: Vec::new() }
+    }
+
+    pub(super) fn bindings(&self) -> Bindings<'_> {
+        Bindings(&self.bound)
+    }
+
+    pub(super) fn unbind(&mut self, binding: Binding) -> Option<Upstream> {
+        let place = self.bound.iter().position(|bound| bound.binding.scope == binding.scope)?;
+        let bound = self.bound.swap_remove(place);
+        (bound.binding.member == binding.member).then_some(bound.stream)
+    }
+
+    /// Waits for a whole head. `idle` is how long the connection may stay silent before its first byte,
+    /// `limit` how long the head may take from there.
+    pub(super) async fn next_head(&mut self, idle: Duration, limit: Duration, bytes: usize) -> NextHead {
+        let mut scanned = 0;
+        let mut begun = false;
+        self.deadline.set_idle(idle);
+        loop {
+            if let Some(buffer) = &mut self.buffer {
+                if scanned == 0 {
+                    let blank = leading_blank(buffer.bytes());
+                    buffer.advance(blank);
+                }
+                if buffer.is_empty() {
+                    self.buffer = None;
+                }
+            }
+            if let Some(buffer) = &self.buffer {
+                match scan(buffer.bytes(), scanned) {
+                    Scan::Complete(length) if length > bytes => {
+                        return NextHead::Refused(Refusal::HeadTooLarge);
+                    }
+                    Scan::Complete(length) => return NextHead::Complete(length),
+                    Scan::Refused(refusal) => return NextHead::Refused(refusal),
+                    Scan::Incomplete if buffer.len() >= bytes => {
+                        return NextHead::Refused(Refusal::HeadTooLarge);
+                    }
+                    Scan::Incomplete => {
+                        // A lone CR may become an empty line in front of the head.
+                        scanned = if buffer.bytes() == b"\r" { 0 } else { buffer.len() };
+                        if !begun {
+                            begun = true;
+                            self.deadline.set(limit);
+                        }
+                    }
+                }
+            }
+            match self.fill_or_over(bytes, begun).await {
+                Ok(0) => return NextHead::Over,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                    return NextHead::Refused(Refusal::HeadTooLarge);
+                }
+                Err(error) if error.kind() == io::ErrorKind::TimedOut && begun => {
+                    return NextHead::Refused(Refusal::HeadTimeout);
+                }
+                Err(_) => return NextHead::Over,
+            }
+        }
+    }
+
+    /// Reads; `Ok(0)` at the end of the stream, or when a bound upstream connection ended while nothing was
+    /// asked of it: what was authenticated on it is gone, and the client must learn so by a closed connection.
+    fn fill_or_over(&mut self, limit: usize, begun: bool) -> impl Future<Output = io::Result<usize>> {
+        poll_fn(move |context| {
+            if let Poll::Ready(result) =
+                poll_fill(&mut self.stream, &mut self.buffer, Class::Small, limit, context)
+            {
+                return Poll::Ready(result);
+            }
+            if !begun && self.bound.iter_mut().any(|bound| bound.has_ended(context)) {
+                return Poll::Ready(Ok(0));
+            }
+            if self.deadline.poll_passed(context) {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            Poll::Pending
+        })
+    }
+
+    pub(super) async fn write_all(&mut self, data: &[u8], patience: Duration) -> io::Result<()> {
+        self.deadline.set(patience);
+        let deadline = &self.deadline;
+        buffer::write_all(&mut self.stream, data, |context| deadline.poll_passed(context)).await
+    }
+
+    /// Sends a response of the edge's own.
+    pub(super) async fn write_answer(
+        &mut self,
+        answer: &Answer,
+        close: bool,
+        with_body: bool,
+        patience: Duration,
+    ) -> io::Result<()> {
+        let status = answer.status;
+        let phrase = phrase(status);
+        let connection = if close { "Connection: close\r\n" } else { "" };
+        let Answer { lines, body, .. } = answer;
+        let length = body.len();
+        let body = if with_body { body.as_ref() } else { "" };
+        let text = format!(
+            "HTTP/1.1 {status} {phrase}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Content-Length: {length}\r\nCache-Control: no-store\r\n{lines}{connection}\r\n{body}"
+        );
+        self.write_all(text.as_bytes(), patience).await
+    }
+
+    /// Closes in order: what was written arrives, then the end of the stream.
+    pub(super) async fn close(mut self) {
+        self.bound.clear();
+        self.deadline.set(LINGER);
+        let Self { stream, deadline, .. } = &mut self;
+        let _ = poll_fn(|context| match Pin::new(&mut *stream).poll_shutdown(context) {
+            Poll::Pending if deadline.poll_passed(context) => Poll::Ready(Ok(())),
+            other => other,
+        })
+        .await;
+    }
+
+    /// Closes in order although the client may still be sending: reads what comes, bounded in time and bytes.
+    pub(super) async fn linger(mut self) {
+        self.bound.clear();
+        self.deadline.set(LINGER);
+        self.buffer = None;
+        let Self { stream, deadline, .. } = &mut self;
+        let shut = poll_fn(|context| match Pin::new(&mut *stream).poll_shutdown(context) {
+            Poll::Pending if deadline.poll_passed(context) => {
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            other => other,
+        });
+        if shut.await.is_err() {
+            return;
+        }
+        let mut discarded = 0;
+        while discarded < LINGER_BYTES {
+            let mut buffer = None;
+            let read = poll_fn(|context| {
+                match poll_fill(stream, &mut buffer, Class::Small, usize::MAX / 4, context) {
+                    Poll::Pending if deadline.poll_passed(context) => Poll::Ready(Ok(0)),
+                    other => other,
+                }
+            });
+            match read.await {
+                Ok(0) | Err(_) => return,
+                Ok(count) => discarded += count,
+            }
+        }
+    }
+}
+
+impl Bound {
+    fn has_ended(&mut self, context: &mut Context<'_>) -> bool {
+        use tokio::io::{AsyncRead, ReadBuf};
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        Pin::new(&mut self.stream).poll_read(context, &mut buffer).is_ready()
+    }
+}
+
+/// Drops an upstream connection; a TLS stream says good-bye first, as far as its socket takes it at once.
+pub(super) fn close_upstream(mut stream: Upstream) {
+    let mut context = Context::from_waker(std::task::Waker::noop());
+    let _ = Pin::new(&mut stream).poll_shutdown(&mut context);
+}
+
+/// The reason phrases of RFC 9110 section 15 that the edge itself uses.
+fn phrase(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        413 => "Content Too Large",
+        417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "Error",
+    }
+}

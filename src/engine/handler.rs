@@ -1,0 +1,230 @@
+//! What the engine asks of the one who decides.
+//!
+//! The engine moves bytes; a [`Handler`] says where to. Its methods are the phases of a request, in the order
+//! in which they are called:
+//!
+//! ```text
+//! admit ─▶ choose ─▶ connected ─▶ respond ─▶ end
+//!            ▲  └──▶ unreachable ──┘ (choose again)
+//!            └── any failure ─▶ rescue ─▶ end
+//! ```
+//!
+//! A request whose head cannot be read has no context: it is reported to [`Handler::refused`] alone.
+
+use super::edits::Edits;
+use super::head::{RequestHead, ResponseHead};
+use super::refusal::{BodyFault, Refusal, ResponseFault};
+use super::upstream::{ConnectError, Origin};
+use std::borrow::Cow;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What is known of a client's connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Connection {
+    /// Who connected; an IPv4-mapped address is given as IPv4.
+    pub client: SocketAddr,
+    /// Where it was accepted.
+    pub local: SocketAddr,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+}
+
+impl Connection {
+    /// The client's address without its port.
+    #[must_use]
+    pub fn client_ip(&self) -> IpAddr {
+        self.client.ip()
+    }
+}
+
+/// What follows the admission of a request.
+#[derive(Debug)]
+pub enum Step {
+    /// It goes on to a backend, with a body of at most so many bytes.
+    Continue {
+        /// None means no limit.
+        max_body: Option<u64>,
+    },
+    /// The edge answers itself.
+    Answer(Answer),
+}
+
+/// Which upstream connections are bound to a client's connection: scope and member are the handler's own
+/// numbers (a pool and one of its nodes); the engine only compares them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// At most one upstream connection is bound for each scope.
+    pub scope: u32,
+    /// Whom it leads to.
+    pub member: u32,
+}
+
+/// The bindings a client's connection has.
+#[derive(Debug, Default)]
+pub struct Bindings<'a>(pub(super) &'a [super::client::Bound]);
+
+impl Bindings<'_> {
+    /// Whom the scope's bound connection leads to, if there is one.
+    #[must_use]
+    pub fn member(&self, scope: u32) -> Option<u32> {
+        self.0.iter().find(|bound| bound.binding.scope == scope).map(|bound| bound.binding.member)
+    }
+}
+
+/// Where a request goes.
+#[derive(Debug)]
+pub struct Target {
+    /// What connections to this backend have in common.
+    pub origin: Arc<Origin>,
+    /// The backend's address.
+    pub address: SocketAddr,
+    /// The longest a connection attempt may take; the shorter of this and the origin's own limit counts.
+    pub connect_within: Duration,
+    /// The connection belongs to this client's connection and is shared with no other.
+    pub binding: Option<Binding>,
+    /// Both connections are closed after the response.
+    pub last: bool,
+}
+
+/// The outcome of [`Handler::choose`].
+#[derive(Debug)]
+pub enum Choice {
+    /// Send it there.
+    Forward(Target),
+    /// There is nowhere to send it.
+    Answer(Answer),
+}
+
+/// A response of the edge's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// Further header lines, each with its CRLF.
+    pub lines: Cow<'static, str>,
+    /// The body.
+    pub body: Cow<'static, str>,
+    /// Whether the connection is closed after it.
+    pub close: bool,
+    /// Why, in a stable word; for the log.
+    pub reason: &'static str,
+}
+
+/// What went wrong with a request that had been admitted.
+#[derive(Debug)]
+pub enum Failure {
+    /// Its body is not framed as HTTP demands.
+    Body(BodyFault),
+    /// Its body is larger than the route allows.
+    BodyTooLarge,
+    /// The client stopped sending its body in time.
+    ClientTimeout,
+    /// The client is gone.
+    ClientGone,
+    /// The backend closed the connection before a response.
+    UpstreamClosed,
+    /// The backend answered something that is not HTTP as it must be.
+    UpstreamFault(ResponseFault),
+    /// The body of the backend's response is not framed as HTTP demands, and nothing of it was sent yet.
+    UpstreamBody(BodyFault),
+    /// The backend took too long.
+    UpstreamTimeout,
+    /// The bound upstream connection was closed while the client's connection was idle.
+    BoundClosed,
+}
+
+impl Failure {
+    /// A stable word for logs and metrics.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Body(fault) | Self::UpstreamBody(fault) => fault.reason(),
+            Self::BodyTooLarge => "body_too_large",
+            Self::ClientTimeout => "client_timeout",
+            Self::ClientGone => "client_gone",
+            Self::UpstreamClosed => "upstream_closed",
+            Self::UpstreamFault(fault) => fault.reason(),
+            Self::UpstreamTimeout => "upstream_timeout",
+            Self::BoundClosed => "bound_connection_closed",
+        }
+    }
+}
+
+/// How long the parts of a request took, from the moment its head was complete.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// Until a backend was chosen.
+    pub queue: Duration,
+    /// Making the connection; zero for a kept one.
+    pub connect: Duration,
+    /// Until the first byte of the response, if one came.
+    pub first_byte: Option<Duration>,
+    /// Until the end.
+    pub total: Duration,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Summary {
+    /// The status that was sent; zero if none was.
+    pub status: u16,
+    /// Bytes of the request's body that went upstream.
+    pub request_bytes: u64,
+    /// Bytes of the response's body that were sent.
+    pub response_bytes: u64,
+    /// How often it was sent again.
+    pub retries: u32,
+    /// How long it took.
+    pub times: Times,
+    /// Whether the edge answered itself.
+    pub local: bool,
+    /// What went wrong, in a stable word.
+    pub failure: Option<&'static str>,
+}
+
+/// The one who decides. Every method but [`Handler::choose`] returns at once.
+pub trait Handler: Send + Sync + 'static {
+    /// What is remembered of a request between its phases.
+    type Context: Send;
+
+    /// A head has arrived: route it, gather what the choice needs, edit it.
+    fn admit(
+        &self,
+        connection: &Connection,
+        request: &RequestHead<'_, '_>,
+        edits: &mut Edits<'_>,
+    ) -> (Self::Context, Step);
+
+    /// Choose a backend; may wait for one. Called again after [`Handler::unreachable`].
+    fn choose(
+        &self,
+        context: &mut Self::Context,
+        bindings: Bindings<'_>,
+    ) -> impl Future<Output = Choice> + Send;
+
+    /// The chosen backend is connected; `reused` tells that the connection was kept from before.
+    fn connected(&self, context: &mut Self::Context, reused: bool);
+
+    /// The chosen backend could not be connected.
+    fn unreachable(&self, context: &mut Self::Context, error: &ConnectError);
+
+    /// The final response head has arrived: remember who served, edit it.
+    fn respond(
+        &self,
+        context: &mut Self::Context,
+        response: &ResponseHead<'_, '_>,
+        edits: &mut Edits<'_>,
+    );
+
+    /// Turn a failure into the response that the client gets.
+    fn rescue(&self, context: &mut Self::Context, failure: &Failure) -> Answer;
+
+    /// A head could not be read, or did not come in time: count it and say what the client gets.
+    fn refused(&self, connection: &Connection, refusal: Refusal) -> Answer;
+
+    /// The request is over.
+    fn end(&self, context: Self::Context, summary: &Summary);
+}

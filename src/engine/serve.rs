@@ -1,0 +1,198 @@
+//! A client's connection from its first byte to its last.
+
+use super::client::{Client, NextHead};
+use super::deadline::Deadlines;
+use super::edits::{Edits, write_request};
+use super::exchange::{After, Exchange};
+use super::handler::{Answer, Connection, Handler, Step, Summary};
+use super::head::{FieldStorage, RequestFacts, parse_request};
+use super::refusal::Refusal;
+use super::stream::Downstream;
+use super::transfer::Upload;
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Bounds of a listener's connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The largest request head in bytes.
+    pub head_bytes: usize,
+    /// How long a whole head may take from its first byte, and a new connection until that byte.
+    pub head_timeout: Duration,
+    /// How long a connection may be idle between requests.
+    pub keepalive: Duration,
+    /// Requests on one connection.
+    pub requests: u64,
+    /// How long an answer of the edge's own may take to be written.
+    pub answer_patience: Duration,
+}
+
+/// What the connections of one worker thread share.
+#[derive(Debug)]
+pub struct Worker {
+    /// Their deadlines.
+    pub deadlines: Arc<Deadlines>,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Worker {
+    /// A worker that stops when `stopping` says so.
+    #[must_use]
+    pub fn new(stopping: Arc<AtomicBool>) -> Self {
+        Self { deadlines: Arc::default(), stopping }
+    }
+
+    /// Whether connections are to end after the request in flight.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// Where heads are put together: one for each thread, used only between two awaits.
+pub(super) struct Scratch {
+    pub(super) head: Vec<u8>,
+    pub(super) added: Vec<u8>,
+}
+
+thread_local! {
+    pub(super) static SCRATCH: RefCell<Scratch> =
+        const { RefCell::new(Scratch { head: Vec::new(), added: Vec::new() }) };
+}
+
+/// What became of a head.
+enum Admitted<C> {
+    Refused(Refusal),
+    Answered { context: C, facts: RequestFacts, head: usize, answer: Answer },
+    Forward { context: C, facts: RequestFacts, head: usize, max_body: Option<u64> },
+}
+
+/// Serves one connection until it ends.
+pub async fn serve<H: Handler>(
+    stream: Downstream,
+    connection: Connection,
+    handler: Arc<H>,
+    settings: Arc<Settings>,
+    worker: Arc<Worker>,
+) {
+    let mut client = Client::new(stream, worker.deadlines.register());
+    let mut served = 0;
+    let after = loop {
+        let idle = if served == 0 { settings.head_timeout } else { settings.keepalive };
+        let length = match client.next_head(idle, settings.head_timeout, settings.head_bytes).await {
+            NextHead::Complete(length) => length,
+            NextHead::Refused(refusal) => {
+                break Box::pin(refuse(&mut client, &connection, &*handler, &settings, refusal)).await;
+            }
+            NextHead::Over => break After::Close,
+        };
+        served += 1;
+        let started = Instant::now();
+        let last = served >= settings.requests;
+        let after = match admit(&mut client, &connection, &*handler, length) {
+            Admitted::Forward { context, facts, head, max_body } => {
+                let exchange = Exchange {
+                    handler: &*handler,
+                    settings: &settings,
+                    worker: &worker,
+                    context,
+                    facts,
+                    head,
+                    max_body,
+                    last,
+                    started,
+                    summary: Summary::default(),
+                };
+                // Boxed: an idle connection must not be as large as a busy one.
+                Box::pin(exchange.run(&mut client)).await
+            }
+            Admitted::Answered { context, facts, head, answer } => {
+                let exchange = Exchange {
+                    handler: &*handler,
+                    settings: &settings,
+                    worker: &worker,
+                    context,
+                    facts,
+                    head,
+                    max_body: None,
+                    last,
+                    started,
+                    summary: Summary::default(),
+                };
+                Box::pin(exchange.answer_alone(&mut client, answer)).await
+            }
+            Admitted::Refused(refusal) => {
+                Box::pin(refuse(&mut client, &connection, &*handler, &settings, refusal)).await
+            }
+        };
+        if after != After::Next {
+            break after;
+        }
+    };
+    match after {
+        After::Next | After::Close => Box::pin(client.close()).await,
+        After::Linger => Box::pin(client.linger()).await,
+        After::Abort => {}
+    }
+}
+
+/// Reads the head, asks the handler, and puts the head that goes upstream into the buffer.
+fn admit<H: Handler>(
+    client: &mut Client,
+    connection: &Connection,
+    handler: &H,
+    length: usize,
+) -> Admitted<H::Context> {
+    let Some(buffer) = client.buffer.as_mut() else {
+        return Admitted::Refused(Refusal::IncompleteHead);
+    };
+    SCRATCH.with_borrow_mut(|scratch| {
+        let mut storage = FieldStorage::new();
+        let head = match parse_request(&buffer.bytes()[..length], &mut storage) {
+            Ok(head) => head,
+            Err(refusal) => return Admitted::Refused(refusal),
+        };
+        let mut edits = Edits::new(&mut scratch.added);
+        let (context, step) = handler.admit(connection, &head, &mut edits);
+        let facts = head.facts;
+        match step {
+            Step::Answer(answer) => Admitted::Answered { context, facts, head: length, answer },
+            Step::Continue { max_body } => {
+                write_request(&head, &edits, &mut scratch.head);
+                buffer.replace_front(length, &scratch.head);
+                Admitted::Forward { context, facts, head: scratch.head.len(), max_body }
+            }
+        }
+    })
+}
+
+/// Answers what is no request, and ends the connection: nobody knows where the next one would start.
+async fn refuse<H: Handler>(
+    client: &mut Client,
+    connection: &Connection,
+    handler: &H,
+    settings: &Settings,
+    refusal: Refusal,
+) -> After {
+    let answer = handler.refused(connection, refusal);
+    match client.write_answer(&answer, true, true, settings.answer_patience).await {
+        Ok(()) => After::Linger,
+        Err(_) => After::Abort,
+    }
+}
+
+impl<H: Handler> Exchange<'_, H> {
+    /// Answers without a backend. A body that is already here is stepped over, one that is not ends the
+    /// connection.
+    async fn answer_alone(mut self, client: &mut Client, answer: Answer) -> After {
+        let mut upload = Upload::new(self.facts.framing, None);
+        let ready = client.buffer.as_mut().and_then(|buffer| upload.prepare(buffer, self.head).ok());
+        let whole = ready.is_some() && upload.is_done();
+        let after = self.answer(client, &answer, ready, whole).await;
+        self.summary.times.total = self.started.elapsed();
+        self.handler.end(self.context, &self.summary);
+        after
+    }
+}

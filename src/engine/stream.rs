@@ -1,0 +1,106 @@
+//! The two kinds of stream on each side, without a virtual call on the plain ones.
+
+use pingora::protocols::Stream as PingoraStream;
+use pingora::protocols::l4::stream::Stream as L4Stream;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+/// A client's connection as Pingora's listener hands it over.
+#[derive(Debug)]
+pub enum Downstream {
+    /// TCP.
+    Plain(Box<L4Stream>),
+    /// TLS.
+    Tls(PingoraStream),
+}
+
+impl Downstream {
+    /// Takes the stream apart: a plain one is used as what it is.
+    #[must_use]
+    pub fn new(stream: PingoraStream) -> Self {
+        if stream.get_ssl().is_some() {
+            return Self::Tls(stream);
+        }
+        if stream.as_any().is::<L4Stream>() {
+            if let Ok(plain) = stream.into_any().downcast::<L4Stream>() {
+                return Self::Plain(plain);
+            }
+            unreachable!("the type was just looked at");
+        }
+        Self::Tls(stream)
+    }
+}
+
+/// A connection to a backend.
+#[derive(Debug)]
+pub enum Upstream {
+    /// TCP.
+    Plain(TcpStream),
+    /// TLS; boxed because its state is large and most backends of a MIM farm speak plain HTTP.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+macro_rules! delegate {
+    ($kind:ty, $plain:ident => $plain_expr:expr, $tls:ident => $tls_expr:expr) => {
+        impl AsyncRead for $kind {
+            #[inline]
+            fn poll_read(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                buffer: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                match self.get_mut() {
+                    Self::Plain($plain) => Pin::new($plain_expr).poll_read(context, buffer),
+                    Self::Tls($tls) => Pin::new($tls_expr).poll_read(context, buffer),
+                }
+            }
+        }
+
+        impl AsyncWrite for $kind {
+            #[inline]
+            fn poll_write(
+                self: Pin<&mut Self>,
+                context: &mut Context<'_>,
+                data: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                match self.get_mut() {
+                    Self::Plain($plain) => Pin::new($plain_expr).poll_write(context, data),
+                    Self::Tls($tls) => Pin::new($tls_expr).poll_write(context, data),
+                }
+            }
+
+            #[inline]
+            fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+                match self.get_mut() {
+                    Self::Plain($plain) => Pin::new($plain_expr).poll_flush(context),
+                    Self::Tls($tls) => Pin::new($tls_expr).poll_flush(context),
+                }
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+                match self.get_mut() {
+                    Self::Plain($plain) => Pin::new($plain_expr).poll_shutdown(context),
+                    Self::Tls($tls) => Pin::new($tls_expr).poll_shutdown(context),
+                }
+            }
+        }
+    };
+}
+
+delegate!(Downstream, plain => &mut **plain, tls => &mut **tls);
+delegate!(Upstream, plain => plain, tls => &mut **tls);
+
+impl Upstream {
+    /// Whether the connection is silent and open, as an idle one must be. Costs no system call: the runtime
+    /// already knows whether something happened on an idle socket.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        Pin::new(self).poll_read(&mut context, &mut buffer).is_pending()
+    }
+}

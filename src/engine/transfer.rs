@@ -1,0 +1,265 @@
+//! Moving bodies, both ways at once, in bounded memory.
+//!
+//! An [`Upload`] carries the request's body from the client to the backend, a [`Download`] the response's the
+//! other way. Each holds at most one buffer and none while nothing is in it. Bytes are judged by a
+//! [`BodyReader`] before they pass; what passes, passes verbatim.
+
+use super::body::{BodyReader, Piece};
+use super::buffer::{Buffer, Class, poll_fill, poll_write_some};
+use super::framing::Framing;
+use super::refusal::BodyFault;
+use super::stream::{Downstream, Upstream};
+use std::io;
+use std::task::{Context, Poll, ready};
+
+/// How much a body's buffer holds before it must be written.
+const LIMIT: usize = 64 * 1024;
+
+/// Why an upload ended early.
+#[derive(Debug)]
+pub(super) enum UploadError {
+    /// The client's bytes are not a body.
+    Fault(BodyFault),
+    /// The client went away.
+    Client,
+    /// The body is larger than the route allows.
+    TooLarge,
+    /// The backend takes no more.
+    Upstream,
+}
+
+/// A request's body on its way.
+#[derive(Debug)]
+pub(super) struct Upload {
+    reader: BodyReader,
+    /// Judged bytes at the front of the buffer that are still to be written, how many of them are, and how
+    /// many behind them are to be dropped.
+    ready: usize,
+    written: usize,
+    drop: usize,
+    /// Bytes that went upstream.
+    pub(super) sent: u64,
+    limit: Option<u64>,
+    pub(super) progressed: bool,
+}
+
+impl Upload {
+    pub(super) fn new(framing: Framing, limit: Option<u64>) -> Self {
+        Self {
+            reader: BodyReader::new(framing),
+            ready: 0,
+            written: 0,
+            drop: 0,
+            sent: 0,
+            limit,
+            progressed: false,
+        }
+    }
+
+    /// Whether every byte of the body has been read, judged and written.
+    pub(super) fn is_done(&self) -> bool {
+        self.reader.is_complete() && self.ready == 0 && self.drop == 0
+    }
+
+    /// Whether judged bytes wait for the backend to take them.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.ready > 0
+    }
+
+    /// Judges what lies in `buffer` behind `head` bytes, before anything is written; trailers go at once.
+    /// Returns how many bytes of the body are ready behind the head.
+    pub(super) fn prepare(&mut self, buffer: &mut Buffer, head: usize) -> Result<usize, BodyFault> {
+        let mut ready = 0;
+        while !self.reader.is_complete() {
+            let pass = self.reader.pass(&buffer.bytes()[head + ready..])?;
+            ready += pass.forward;
+            if pass.drop > 0 {
+                buffer.remove(head + ready, pass.drop);
+            }
+            if pass.forward == 0 && pass.drop == 0 {
+                break;
+            }
+        }
+        Ok(ready)
+    }
+
+    /// Counts bytes that were written elsewhere.
+    pub(super) fn count(&mut self, bytes: usize) {
+        self.sent += bytes as u64;
+    }
+
+    /// Reads, judges and writes until it is done or has to wait.
+    pub(super) fn poll(
+        &mut self,
+        client: &mut Downstream,
+        buffer: &mut Option<Buffer>,
+        upstream: &mut Upstream,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), UploadError>> {
+        loop {
+            if let Some(held) = buffer.as_mut().filter(|_| self.ready > 0) {
+                let result =
+                    ready!(poll_write_some(upstream, &held.bytes()[..self.ready], &mut self.written, context));
+                result.map_err(|_| UploadError::Upstream)?;
+                held.advance(self.ready);
+                self.sent += self.ready as u64;
+                self.ready = 0;
+                self.written = 0;
+                self.progressed = true;
+            }
+            if let Some(held) = buffer.as_mut().filter(|_| self.drop > 0) {
+                held.advance(self.drop);
+                self.drop = 0;
+            }
+            if buffer.as_ref().is_some_and(Buffer::is_empty) {
+                *buffer = None;
+            }
+            if self.reader.is_complete() {
+                return Poll::Ready(Ok(()));
+            }
+            if let Some(held) = buffer.as_ref() {
+                let pass = self.reader.pass(held.bytes()).map_err(UploadError::Fault)?;
+                self.ready = pass.forward;
+                self.drop = pass.drop;
+                if self.limit.is_some_and(|limit| self.sent + self.ready as u64 > limit) {
+                    return Poll::Ready(Err(UploadError::TooLarge));
+                }
+                continue;
+            }
+            match ready!(poll_fill(client, buffer, Class::Large, LIMIT, context)) {
+                Ok(0) | Err(_) => return Poll::Ready(Err(UploadError::Client)),
+                Ok(_) => self.progressed = true,
+            }
+        }
+    }
+}
+
+/// Why a download ended early.
+#[derive(Debug)]
+pub(super) enum DownloadError {
+    /// The backend's bytes are not a body.
+    Fault(BodyFault),
+    /// The backend went away in the middle.
+    Upstream,
+    /// The client takes no more.
+    Client,
+}
+
+/// A response's body on its way.
+#[derive(Debug)]
+pub(super) struct Download {
+    reader: BodyReader,
+    ready: usize,
+    written: usize,
+    drop: usize,
+    /// How many of the ready bytes belong to the head, which is not counted.
+    head: usize,
+    /// Only payload is written: the client does not know chunked bodies.
+    dechunk: bool,
+    /// Bytes of the body that were written to the client.
+    pub(super) sent: u64,
+    pub(super) progressed: bool,
+}
+
+impl Download {
+    /// A download whose buffer starts with `head` bytes of a written head.
+    pub(super) fn new(framing: Framing, head: usize, dechunk: bool) -> Self {
+        Self {
+            reader: BodyReader::new(framing),
+            ready: 0,
+            written: 0,
+            drop: 0,
+            head,
+            dechunk,
+            sent: 0,
+            progressed: false,
+        }
+    }
+
+    /// Whether every byte of the body has been read and written.
+    pub(super) fn is_done(&self) -> bool {
+        self.reader.is_complete() && self.ready == 0 && self.drop == 0 && self.head == 0
+    }
+
+    /// Whether any byte of the response has been written to the client.
+    pub(super) fn has_begun(&self) -> bool {
+        self.head == 0 || self.written > 0
+    }
+
+    /// Whether judged bytes wait for the client to take them.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.ready > 0
+    }
+
+    /// Whether there is nothing left to judge; a head without a body still has to leave.
+    fn reader_is_done(&self) -> bool {
+        self.reader.is_complete() && self.head == 0
+    }
+
+    fn judge(&mut self, bytes: &[u8]) -> Result<(), BodyFault> {
+        if !self.dechunk {
+            let pass = self.reader.pass(bytes)?;
+            self.ready = pass.forward;
+            self.drop = pass.drop;
+            return Ok(());
+        }
+        match self.reader.next(bytes)? {
+            Some((Piece::Data, count)) => self.ready = count,
+            Some((Piece::Framing | Piece::Trailer, count)) => self.drop = count,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Reads, judges and writes until it is done or has to wait.
+    pub(super) fn poll(
+        &mut self,
+        upstream: &mut Upstream,
+        buffer: &mut Option<Buffer>,
+        client: &mut Downstream,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), DownloadError>> {
+        loop {
+            if let Some(held) = buffer.as_ref().filter(|_| self.ready == 0 && !self.reader_is_done()) {
+                // The head, if it has not left yet, leaves together with what came behind it.
+                self.judge(&held.bytes()[self.head..]).map_err(DownloadError::Fault)?;
+                self.ready += self.head;
+            }
+            if let Some(held) = buffer.as_mut().filter(|_| self.ready > 0) {
+                let result =
+                    ready!(poll_write_some(client, &held.bytes()[..self.ready], &mut self.written, context));
+                result.map_err(|_| DownloadError::Client)?;
+                held.advance(self.ready);
+                self.sent += (self.ready - self.head) as u64;
+                self.ready = 0;
+                self.written = 0;
+                self.head = 0;
+                self.progressed = true;
+            }
+            if let Some(held) = buffer.as_mut().filter(|_| self.drop > 0) {
+                held.advance(self.drop);
+                self.drop = 0;
+            }
+            if buffer.as_ref().is_some_and(Buffer::is_empty) {
+                *buffer = None;
+            }
+            if self.reader.is_complete() {
+                return Poll::Ready(Ok(()));
+            }
+            if buffer.is_some() {
+                continue;
+            }
+            match ready!(poll_fill(upstream, buffer, Class::Large, LIMIT, context)) {
+                Ok(0) => {
+                    return Poll::Ready(self.reader.end().map_err(|_| DownloadError::Upstream));
+                }
+                Ok(_) => self.progressed = true,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    // TLS without a good-bye: whether the body is whole, only its framing can tell.
+                    return Poll::Ready(Err(DownloadError::Upstream));
+                }
+                Err(_) => return Poll::Ready(Err(DownloadError::Upstream)),
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Who can be used: probes, and what they make of a backend.
+//!
+//! Each backend is probed by a task of its own, through Pingora's [`HealthCheck`] trait. A probe that is due
+//! comes at its interval; at the fast interval while results speak against the current health; at once when a
+//! request could not connect.
+
+mod judge;
+pub use judge::{Judge, Thresholds};
+
+use crate::clock::CoarseClock;
+use crate::pool::{DownCause, Health};
+use crate::snapshot::{Endpoint, HealthNews};
+use log::{info, warn};
+use pingora::upstreams::peer::BasicPeer;
+use pingora_load_balancing::Backend as ProbeTarget;
+use pingora_load_balancing::health_check::{HealthCheck, TcpHealthCheck};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How a backend is probed.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    /// Between two probes.
+    pub interval: Duration,
+    /// The same while the health is changing.
+    pub fast_interval: Duration,
+    /// The longest a probe may take.
+    pub timeout: Duration,
+    /// How many results in a row count.
+    pub thresholds: Thresholds,
+}
+
+/// A backend under observation.
+#[derive(Debug)]
+pub struct Observed {
+    /// The pool's name, for messages.
+    pub pool: Arc<str>,
+    /// The backend.
+    pub endpoint: Arc<Endpoint>,
+    /// How it is probed.
+    pub probe: Probe,
+}
+
+/// Probes one backend until `stopping` turns true.
+pub async fn observe(
+    observed: Observed,
+    clock: Arc<CoarseClock>,
+    news: HealthNews,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let mut judge = Judge::default();
+    let Observed { pool, endpoint, probe } = &observed;
+    let live = &endpoint.backend.live;
+    let node = &endpoint.backend.node.name;
+    loop {
+        let result = attempt(endpoint, probe.timeout).await;
+        let now = clock.refresh().mono;
+        let before = live.health();
+        // What a request's failed connects decided, a probe may correct like any other health.
+        if let Some(health) = judge.observe(before, result.is_ok(), probe.thresholds) {
+            let cause = DownCause::Connect;
+            if live.set_health(health, cause, now) {
+                match (&result, health) {
+                    (Err(why), _) => warn!("{pool}/{node} is down: {why}"),
+                    (Ok(()), _) if before == Health::Unknown => info!("{pool}/{node} is up"),
+                    (Ok(()), _) => warn!("{pool}/{node} is up again"),
+                }
+                news.tell();
+            }
+        } else if result.is_ok() && before == Health::Up {
+            live.connect_succeeded(now);
+        }
+        let pause = if judge.is_changing(live.health()) { probe.fast_interval } else { probe.interval };
+        tokio::select! {
+            () = tokio::time::sleep(jittered(pause)) => {}
+            () = endpoint.doubt.notified() => {}
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+    }
+}
+
+/// One TCP probe.
+async fn attempt(endpoint: &Endpoint, timeout: Duration) -> Result<(), String> {
+    let Some(address) = endpoint.socket() else {
+        let name = endpoint.address.name.as_deref().unwrap_or_default();
+        return Err(format!("the name {name} is not resolved"));
+    };
+    let check = tcp_check(address, timeout);
+    let target = ProbeTarget::new(&address.to_string()).map_err(|error| error.to_string())?;
+    match tokio::time::timeout(timeout, check.check(&target)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(cause(&error)),
+        Err(_) => Err(format!("no connection within {timeout:?}")),
+    }
+}
+
+fn tcp_check(address: SocketAddr, timeout: Duration) -> TcpHealthCheck {
+    let mut check = TcpHealthCheck::default();
+    let mut peer = BasicPeer::new(&address.to_string());
+    peer.options.connection_timeout = Some(timeout);
+    check.peer_template = peer;
+    check
+}
+
+/// The last link of an error's chain, in plain words: the operating system's own.
+fn cause(error: &pingora::Error) -> String {
+    let root = error.root_cause();
+    match root.downcast_ref::<std::io::Error>() {
+        Some(io) => io.to_string(),
+        None => root.to_string(),
+    }
+}
+
+/// Up to a tenth more or less, so that many probes do not march in step.
+fn jittered(pause: Duration) -> Duration {
+    use std::hash::{BuildHasher, Hasher};
+    let random = foldhash::fast::RandomState::default().build_hasher().finish();
+    let permille = 900 + random % 201;
+    pause.mul_f64(permille as f64 / 1000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_stays_within_a_tenth() {
+        for _ in 0..1000 {
+            let pause = jittered(Duration::from_secs(10));
+            assert!((Duration::from_secs(9)..=Duration::from_secs(11)).contains(&pause), "{pause:?}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A head has arrived: find its route, learn who the client is, edit the head.
+
+use super::context::{Next, RequestContext, RequestLine};
+use super::{Edge, rescue};
+use crate::engine::edits::Edits;
+use crate::engine::framing::Framing;
+use crate::engine::handler::{Connection, Step};
+use crate::engine::head::RequestHead;
+use crate::persistence::client_class::{ClassFacts, ClientClass, Why, classify};
+use crate::persistence::cookie::{CookieCodec, CookieReading};
+use std::io::Write;
+
+/// Fields by which a front proxy names the client. What a client says of itself here is not believed and
+/// does not reach a backend that might believe it.
+const FORWARDING: [&str; 8] = [
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-server",
+    "x-forwarded-by",
+    "x-real-ip",
+    "forwarded",
+];
+
+/// Where the fields are that matter here.
+#[derive(Default)]
+struct Noted<'b> {
+    content_type: Option<&'b [u8]>,
+    soap_action: bool,
+    /// One bit a Cookie line.
+    cookies: u128,
+}
+
+pub(super) fn admit(
+    edge: &Edge,
+    connection: &Connection,
+    request: &RequestHead<'_, '_>,
+    edits: &mut Edits<'_>,
+) -> (RequestContext, Step) {
+    let shared = &edge.shared;
+    let snapshot = shared.snapshot.load_full();
+    let host = request.host().unwrap_or_default();
+    let route = snapshot
+        .listeners
+        .get(edge.listener)
+        .and_then(|listener| listener.table.find(host, request.path().as_bytes()));
+    let line = match shared.access_log {
+        Some(_) => RequestLine::keep(request.method, request.path()),
+        None => RequestLine::default(),
+    };
+    let mut context = RequestContext {
+        snapshot,
+        listener: edge.listener,
+        route,
+        client: connection.client_ip(),
+        tls: connection.tls,
+        request_id: shared.request_ids.next(),
+        class: (ClientClass::Browser, Why::Default),
+        cookie: CookieReading::Absent,
+        next: Next::Select,
+        selection: None,
+        bound: None,
+        outcome: None,
+        connects_failed: 0,
+        connect_error: None,
+        line,
+    };
+    let Some(route) = route.and_then(|index| context.snapshot.routes.get(index)) else {
+        let answer = rescue::no_route(&context);
+        return (context, Step::Answer(answer));
+    };
+    if let (Framing::Length(length), Some(limit)) = (request.facts.framing, route.max_body)
+        && length > limit
+    {
+        let answer = rescue::too_large(&context);
+        return (context, Step::Answer(answer));
+    }
+    let max_body = route.max_body;
+    let noted = survey(request, edits);
+    if let Some(group) = &route.group {
+        context.class = classify(&ClassFacts {
+            path: request.path().as_bytes(),
+            content_type: noted.content_type,
+            soap_action: noted.soap_action,
+        });
+        if let Some(codec) = context.snapshot.selector.codec(group.index) {
+            let idle = group.idle_timeout.as_secs();
+            let lines = request.fields.each("cookie");
+            context.cookie = codec.read(lines, shared.clock.now().wall, idle);
+            strip_cookie(codec, request, noted.cookies, edits);
+        }
+    }
+    if let Some(refusal) = context.cookie_refusal() {
+        shared.counters.cookie_refused(refusal);
+    }
+    name_client(connection, request, host, edits);
+    (context, Step::Continue { max_body })
+}
+
+/// Notes what the choice needs and drops what must not pass, in one walk over the fields.
+fn survey<'b>(request: &RequestHead<'_, 'b>, edits: &mut Edits<'_>) -> Noted<'b> {
+    let mut noted = Noted::default();
+    for (index, field) in request.fields.iter().enumerate() {
+        let name = field.name;
+        match (name.len(), name.as_bytes().first().map_or(0, |byte| byte | 0x20)) {
+            (6, b'c') if name.eq_ignore_ascii_case("cookie") => noted.cookies |= 1 << index,
+            (12, b'c') if name.eq_ignore_ascii_case("content-type") => {
+                noted.content_type = Some(field.value);
+            }
+            (10, b's') if name.eq_ignore_ascii_case("soapaction") => noted.soap_action = true,
+            (_, b'x' | b'f') if FORWARDING.iter().any(|known| name.eq_ignore_ascii_case(known)) => {
+                edits.drop_field(index);
+            }
+            _ => {}
+        }
+    }
+    noted
+}
+
+/// Removes the persistence cookie; lines without it pass byte for byte.
+fn strip_cookie(codec: &CookieCodec, request: &RequestHead<'_, '_>, lines: u128, edits: &mut Edits<'_>) {
+    let mut left = lines;
+    while left != 0 {
+        let index = left.trailing_zeros() as usize;
+        left &= left - 1;
+        let line = request.fields[index].value;
+        if !codec.mentions(line) {
+            continue;
+        }
+        let mark = edits.mark();
+        edits.begin("Cookie");
+        let (removed, empty) = edits.value_with(|out| {
+            let before = out.len();
+            let removed = codec.strip(line, out);
+            (removed, out.len() == before)
+        });
+        if removed {
+            edits.drop_field(index);
+        }
+        if removed && !empty {
+            edits.finish();
+        } else {
+            edits.rewind(mark);
+        }
+    }
+}
+
+/// Tells the backend who the client is, by which scheme and which host it came.
+fn name_client(connection: &Connection, request: &RequestHead<'_, '_>, host: &[u8], edits: &mut Edits<'_>) {
+    edits.begin("X-Forwarded-For");
+    edits.value_with(|out| {
+        // Writing to memory cannot fail.
+        let _ = write!(out, "{}", connection.client_ip());
+    });
+    edits.finish();
+    edits.add("X-Forwarded-Proto", if connection.tls { b"https" } else { b"http" });
+    if !host.is_empty() {
+        edits.add("X-Forwarded-Host", host);
+    }
+    if request.facts.host_field.is_none() {
+        // HTTP/1.0 has no Host, HTTP/1.1 must: the authority of the target, or where the client came in.
+        edits.begin("Host");
+        if host.is_empty() {
+            edits.value_with(|out| {
+                let _ = write!(out, "{}", connection.local);
+            });
+        } else {
+            edits.value(host);
+        }
+        edits.finish();
+    }
+}

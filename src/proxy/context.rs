@@ -1,0 +1,115 @@
+//! What a request remembers between its phases.
+
+use crate::clock::Millis;
+use crate::persistence::client_class::{ClientClass, Why};
+use crate::persistence::cookie::{CookieReading, CookieRefusal};
+use crate::persistence::{Facts, Outcome, Selection};
+use crate::pool::Backend;
+use crate::snapshot::Snapshot;
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// How the next choice is made.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// For the first time, or after a wait.
+    Select,
+    /// Anew: the backend of the selection could not be reached.
+    SelectAgain(Selection),
+    /// The same backend once more, not before `at` and not after `until`.
+    RetrySame { selection: Selection, at: Millis, until: Millis },
+    /// A choice has been made; it is in `selection`.
+    Chosen,
+}
+
+/// One request.
+#[derive(Debug)]
+pub struct RequestContext {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) listener: usize,
+    pub(super) route: Option<usize>,
+    pub(super) client: IpAddr,
+    pub(super) tls: bool,
+    pub(super) request_id: u64,
+    pub(super) class: (ClientClass, Why),
+    pub(super) cookie: CookieReading,
+    pub(super) next: Next,
+    pub(super) selection: Option<Selection>,
+    /// Who serves, where a bound connection leads elsewhere than the selection says.
+    pub(super) bound: Option<Arc<Backend>>,
+    /// The last of these outlives the selection, for the log.
+    pub(super) outcome: Option<&'static str>,
+    pub(super) connects_failed: u32,
+    pub(super) connect_error: Option<&'static str>,
+    pub(super) line: RequestLine,
+}
+
+impl RequestContext {
+    pub(super) fn facts(&self) -> Facts {
+        Facts { client: self.client, class: self.class, cookie: self.cookie }
+    }
+
+    pub(super) fn backend(&self) -> Option<&Arc<Backend>> {
+        self.bound.as_ref().or_else(|| self.selection.as_ref().map(Selection::backend))
+    }
+
+    pub(super) fn cookie_refusal(&self) -> Option<CookieRefusal> {
+        match self.cookie {
+            CookieReading::Refused(refusal) => Some(refusal),
+            _ => None,
+        }
+    }
+
+    pub(super) fn note_outcome(&mut self, outcome: Outcome) {
+        self.outcome = Some(outcome.as_str());
+    }
+}
+
+/// The longest path that is kept for the log.
+const LOGGED_PATH: usize = 2048;
+
+thread_local! {
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Method and path for the log, in memory that is used again.
+#[derive(Debug, Default)]
+pub(super) struct RequestLine {
+    bytes: Vec<u8>,
+    method: usize,
+}
+
+impl RequestLine {
+    /// Keeps what the log shows. The query is left out: it may hold tokens.
+    pub(super) fn keep(method: &str, path: &str) -> Self {
+        let mut bytes = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        bytes.clear();
+        bytes.extend_from_slice(method.as_bytes());
+        bytes.extend_from_slice(&path.as_bytes()[..path.len().min(LOGGED_PATH)]);
+        Self { bytes, method: method.len() }
+    }
+
+    pub(super) fn method(&self) -> &[u8] {
+        &self.bytes[..self.method]
+    }
+
+    pub(super) fn path(&self) -> &[u8] {
+        &self.bytes[self.method..]
+    }
+}
+
+impl Drop for RequestLine {
+    fn drop(&mut self) {
+        const KEPT: usize = 64;
+        let bytes = std::mem::take(&mut self.bytes);
+        if bytes.capacity() > 0 {
+            let _ = SPARE.try_with(|spare| {
+                let mut spare = spare.borrow_mut();
+                if spare.len() < KEPT {
+                    spare.push(bytes);
+                }
+            });
+        }
+    }
+}

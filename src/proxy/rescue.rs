@@ -1,0 +1,70 @@
+//! The one place where failures become responses.
+//!
+//! A body says what happened in general words and carries the request's identity, which the log has; nothing
+//! of the farm behind shows.
+
+use super::Shared;
+use super::context::RequestContext;
+use crate::engine::handler::{Answer, Failure};
+use crate::engine::refusal::Refusal;
+use std::borrow::Cow;
+
+fn answer(status: u16, text: &str, request_id: u64, reason: &'static str, close: bool) -> Answer {
+    Answer {
+        status,
+        lines: Cow::Borrowed(""),
+        body: Cow::Owned(format!("{status} {text}\nrequest {request_id:016x}\n")),
+        close,
+        reason,
+    }
+}
+
+/// No route leads anywhere from here.
+pub(super) fn no_route(context: &RequestContext) -> Answer {
+    answer(404, "nothing is served here", context.request_id, "no_route", false)
+}
+
+/// The declared body is larger than the route allows.
+pub(super) fn too_large(context: &RequestContext) -> Answer {
+    answer(413, "the request's body is too large", context.request_id, "body_too_large", true)
+}
+
+/// No node can take the request now.
+pub(super) fn unavailable(context: &RequestContext, reason: &'static str, retry_after: u32) -> Answer {
+    let mut answer = answer(503, "no server can take this request now", context.request_id, reason, false);
+    answer.lines = Cow::Owned(format!("Retry-After: {retry_after}\r\n"));
+    answer
+}
+
+/// A request that had been admitted failed.
+pub(super) fn failure(shared: &Shared, context: &RequestContext, failure: &Failure) -> Answer {
+    let (status, text) = match failure {
+        Failure::Body(fault) => (fault.status(), "the request's body is malformed"),
+        Failure::BodyTooLarge => (413, "the request's body is too large"),
+        Failure::ClientTimeout => (408, "the request's body did not arrive in time"),
+        Failure::UpstreamTimeout => (504, "the server behind did not answer in time"),
+        Failure::ClientGone
+        | Failure::BoundClosed
+        | Failure::UpstreamClosed
+        | Failure::UpstreamFault(_)
+        | Failure::UpstreamBody(_) => (502, "the server behind did not answer properly"),
+    };
+    if matches!(failure, Failure::Body(_) | Failure::BodyTooLarge | Failure::ClientTimeout) {
+        shared.counters.refused(failure.reason());
+    }
+    answer(status, text, context.request_id, failure.reason(), status < 500)
+}
+
+/// What came is not a request.
+pub(super) fn refusal(request_id: u64, refusal: Refusal) -> Answer {
+    let text = match refusal.status() {
+        405 => "this method is not served",
+        408 => "the request did not arrive in time",
+        417 => "this expectation cannot be met",
+        431 => "the request's header is too large",
+        501 => "this transfer coding is not known",
+        505 => "this version of HTTP is not spoken",
+        _ => "the request is malformed",
+    };
+    answer(refusal.status(), text, request_id, refusal.reason(), true)
+}

@@ -1,0 +1,72 @@
+//! The final response head has arrived: remember who served, set the cookie, keep caches off it.
+
+use super::Shared;
+use super::context::RequestContext;
+use crate::engine::edits::Edits;
+use crate::engine::head::ResponseHead;
+
+pub(super) fn respond(
+    shared: &Shared,
+    context: &mut RequestContext,
+    response: &ResponseHead<'_, '_>,
+    edits: &mut Edits<'_>,
+) {
+    let now = shared.clock.now();
+    let served_by = context.backend().map(|backend| backend.node.id);
+    let (Some(served_by), Some(selection)) = (served_by, context.selection.as_mut()) else { return };
+    // Without a cluster nobody else wants to know.
+    let _events = context.snapshot.selector.commit(selection, served_by, now);
+    let mark = edits.mark();
+    edits.begin("Set-Cookie");
+    let tls = context.tls;
+    if edits.value_with(|out| context.snapshot.selector.set_cookie(selection, tls, now, out)) {
+        edits.finish();
+        keep_private(response, edits);
+    } else {
+        edits.rewind(mark);
+    }
+}
+
+/// Lets no shared cache keep a response that carries the cookie (RFC 9111 section 5.2.2): directives that
+/// invite one are taken out, `private` is put in. What only shared caches read goes (RFC 9213).
+fn keep_private(response: &ResponseHead<'_, '_>, edits: &mut Edits<'_>) {
+    let mut stays_private = false;
+    for (index, field) in response.fields.iter().enumerate() {
+        if field.name.eq_ignore_ascii_case("cdn-cache-control")
+            || field.name.eq_ignore_ascii_case("surrogate-control")
+        {
+            edits.drop_field(index);
+        }
+        if !field.name.eq_ignore_ascii_case("cache-control") {
+            continue;
+        }
+        let mut directives = field.value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        if directives.clone().any(|directive| {
+            directive.eq_ignore_ascii_case(b"private") || directive.eq_ignore_ascii_case(b"no-store")
+        }) {
+            stays_private = true;
+        }
+        if directives.clone().any(is_inviting) {
+            edits.drop_field(index);
+            let mark = edits.mark();
+            edits.begin("Cache-Control");
+            let mut any = false;
+            for directive in directives.by_ref().filter(|directive| !is_inviting(directive)) {
+                if any {
+                    edits.value(b", ");
+                }
+                edits.value(directive);
+                any = true;
+            }
+            if any { edits.finish() } else { edits.rewind(mark) }
+        }
+    }
+    if !stays_private {
+        edits.add("Cache-Control", b"private");
+    }
+}
+
+fn is_inviting(directive: &[u8]) -> bool {
+    directive.eq_ignore_ascii_case(b"public")
+        || directive.get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"s-maxage"))
+}

@@ -1,0 +1,220 @@
+//! Find the node: ask the selector, wait where it says so, try again where that is right.
+
+use super::context::{Next, RequestContext};
+use super::{Shared, rescue};
+use crate::clock::Millis;
+use crate::engine::handler::{Binding, Bindings, Choice, Target};
+use crate::engine::upstream::{ConnectError, connect, keep_idle};
+use crate::persistence::{AfterFailure, Decision, Refusal, Selection, Wait, WaitReason};
+use crate::pool::{AdminState, DownCause, Health};
+use crate::snapshot::Endpoint;
+use log::warn;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Pause between two trial connects to a backend that a request waits for.
+const TRIAL_PAUSE: Duration = Duration::from_millis(100);
+
+pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindings: &Bindings<'_>) -> Choice {
+    let snapshot = context.snapshot.clone();
+    let Some(route) = context.route.and_then(|index| snapshot.routes.get(index)) else {
+        return Choice::Answer(rescue::no_route(context));
+    };
+    let group = route.group.as_ref().map(|group| group.index);
+    context.bound = None;
+    loop {
+        let now = shared.clock.now();
+        let decision = match std::mem::replace(&mut context.next, Next::Chosen) {
+            Next::Select | Next::Chosen => {
+                snapshot.selector.select(route.pool, group, &context.facts(), now)
+            }
+            Next::SelectAgain(selection) => snapshot.selector.select_again(selection, now),
+            Next::RetrySame { selection, at, until } => {
+                let Ok(_place) = shared.waiting.try_acquire() else {
+                    return refuse(context, "waiting_full");
+                };
+                pause(shared, at).await;
+                let left = until.since(shared.clock.refresh().mono);
+                match target(context, route.pool, &selection, bindings, left) {
+                    Some(target) if !left.is_zero() => {
+                        context.selection = Some(selection);
+                        return Choice::Forward(target);
+                    }
+                    _ => {
+                        context.next = Next::SelectAgain(selection);
+                        continue;
+                    }
+                }
+            }
+        };
+        match decision {
+            Decision::Use(selection) | Decision::Claim { proposal: selection } => {
+                context.note_outcome(selection.outcome());
+                let limit = Duration::MAX;
+                if let Some(target) = target(context, route.pool, &selection, bindings, limit) {
+                    context.selection = Some(selection);
+                    return Choice::Forward(target);
+                }
+                // The node's name is not resolved: that is a connect that failed.
+                context.selection = Some(selection);
+                failed(shared, context, "name_not_resolved");
+            }
+            Decision::Wait(wait) => {
+                let Ok(_place) = shared.waiting.try_acquire() else {
+                    return refuse(context, "waiting_full");
+                };
+                hold(shared, context, route.pool, &wait).await;
+                context.next = Next::Select;
+            }
+            Decision::Refuse(refusal) => return refuse(context, refusal.as_str()),
+        }
+    }
+}
+
+fn refuse(context: &mut RequestContext, reason: &'static str) -> Choice {
+    context.outcome = Some("refused");
+    let retry_after = if reason == Refusal::TableFull.as_str() { 30 } else { 5 };
+    Choice::Answer(rescue::unavailable(context, reason, retry_after))
+}
+
+/// The target of a selection; none while the node's name is not resolved.
+fn target(
+    context: &mut RequestContext,
+    pool: usize,
+    selection: &Selection,
+    bindings: &Bindings<'_>,
+    connect_within: Duration,
+) -> Option<Target> {
+    let targets = context.snapshot.pools.get(pool)?;
+    let mut backend = selection.backend();
+    let mut last = false;
+    let mut binding = None;
+    if targets.bound {
+        let scope = u32::try_from(pool).unwrap_or(u32::MAX);
+        let mut member = backend.node.id;
+        if let Some(bound) = bindings.member(scope)
+            && bound != u32::from(member.0)
+            && let Some(other) =
+                targets.pool.backends.iter().find(|backend| u32::from(backend.node.id.0) == bound)
+        {
+            // What was authenticated on the bound connection counts for this request; the pin has moved, so
+            // both connections end with it.
+            backend = other;
+            member = other.node.id;
+            last = true;
+            context.bound = Some(other.clone());
+        }
+        last |= backend.node.admin() == AdminState::Maintenance;
+        binding = Some(Binding { scope, member: u32::from(member.0) });
+    }
+    let endpoint = targets.endpoint(backend)?;
+    let address = endpoint.socket()?;
+    Some(Target { origin: endpoint.origin.clone(), address, connect_within, binding, last })
+}
+
+/// Waits until `at`; a change of health may make it worth while earlier.
+async fn pause(shared: &Shared, at: Millis) {
+    let mut news = shared.news.listen();
+    let left = at.since(shared.clock.refresh().mono);
+    tokio::select! {
+        () = tokio::time::sleep(left) => {}
+        _ = news.changed() => {}
+    }
+}
+
+/// Waits for a backend: until its health changes, a trial connect succeeds, or the time is over.
+async fn hold(shared: &Shared, context: &RequestContext, pool: usize, wait: &Wait) {
+    let mut news = shared.news.listen();
+    let endpoint = context.snapshot.pools.get(pool).and_then(|targets| {
+        (wait.try_connect && !targets.bound).then(|| targets.endpoint(&wait.backend).cloned()).flatten()
+    });
+    let before = wait.backend.live.health();
+    loop {
+        let left = wait.until.since(shared.clock.refresh().mono);
+        if left.is_zero() || wait.backend.live.health() != before {
+            return;
+        }
+        let trial = async {
+            match &endpoint {
+                Some(endpoint) => {
+                    tokio::time::sleep(TRIAL_PAUSE).await;
+                    trial_connect(shared, endpoint, left).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(left) => {}
+            _ = news.changed() => if wait.reason == WaitReason::FirstProbe { return },
+            () = trial => {}
+        }
+    }
+}
+
+/// Tries whether the backend takes connections again; one that it took is kept for the request.
+async fn trial_connect(shared: &Shared, endpoint: &Arc<Endpoint>, limit: Duration) {
+    let Some(address) = endpoint.socket() else { return };
+    let limit = limit.min(endpoint.origin.patience.connect);
+    if let Ok(stream) = connect(&endpoint.origin, address, limit).await {
+        endpoint.connect_succeeded();
+        if endpoint.backend.live.connect_succeeded(shared.clock.refresh().mono) {
+            warn!("{} takes connections again", endpoint.backend.node.name);
+            shared.news.tell();
+        }
+        keep_idle(&endpoint.origin, address, stream);
+    }
+}
+
+/// The backend of the selection is connected.
+pub(super) fn connected(shared: &Shared, context: &mut RequestContext, reused: bool) {
+    if reused {
+        return;
+    }
+    let Some(backend) = context.backend() else { return };
+    let now = shared.clock.now().mono;
+    let changed = backend.live.connect_succeeded(now);
+    if let Some(endpoint) = endpoint(context) {
+        endpoint.connect_succeeded();
+    }
+    if changed {
+        if let Some(backend) = context.backend() {
+            warn!("{} takes connections again", backend.node.name);
+        }
+        shared.news.tell();
+    }
+}
+
+/// The backend of the selection could not be connected.
+pub(super) fn unreachable(shared: &Shared, context: &mut RequestContext, error: &ConnectError) {
+    failed(shared, context, error.reason());
+}
+
+fn failed(shared: &Shared, context: &mut RequestContext, reason: &'static str) {
+    context.connects_failed += 1;
+    context.connect_error = Some(reason);
+    let Some(mut selection) = context.selection.take() else { return };
+    let now = shared.clock.refresh();
+    if let Some(endpoint) = context.snapshot.pools.iter().find_map(|targets| {
+        targets.endpoints.iter().find(|endpoint| Arc::ptr_eq(&endpoint.backend, selection.backend()))
+    }) && endpoint.connect_failed()
+    {
+        let backend = &endpoint.backend;
+        if backend.live.set_health(Health::Down, DownCause::Ejected, now.mono) {
+            warn!(
+                "{} port {} is ejected after {} failed connects: {reason}",
+                backend.node.name, backend.port, endpoint.eject_after
+            );
+            shared.news.tell();
+        }
+    }
+    context.next = match context.snapshot.selector.after_connect_failure(&mut selection, now) {
+        AfterFailure::RetrySame { at, until } => Next::RetrySame { selection, at, until },
+        AfterFailure::Reselect => Next::SelectAgain(selection),
+    };
+}
+
+fn endpoint(context: &RequestContext) -> Option<&Arc<Endpoint>> {
+    let backend = context.backend()?;
+    let route = context.snapshot.routes.get(context.route?)?;
+    context.snapshot.pools.get(route.pool)?.endpoint(backend)
+}

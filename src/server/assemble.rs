@@ -1,0 +1,200 @@
+//! From configured values to the objects that requests meet.
+
+use super::tls::{self, ListenerCertificate};
+use crate::config::{Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, UpstreamTls};
+use crate::engine::upstream::{Origin, OriginTls, Patience};
+use crate::health::{Observed, Probe, Thresholds};
+use crate::id::{Interner, TooManyNames};
+use crate::persistence::{Selector, SelectorLive};
+use crate::pool::{Backend, BackendLive, Node, NodeLive, Pool};
+use crate::route::{RouteSpec, RouteTable};
+use crate::snapshot::{Address, Endpoint, ListenerRoutes, PoolTargets, Route, RouteGroup, Snapshot};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What outlives a configuration: everything by name.
+#[derive(Debug, Default)]
+pub struct LiveState {
+    names: Interner,
+    selector: SelectorLive,
+}
+
+/// Part of a checked configuration cannot be put to work.
+#[derive(Debug)]
+pub enum AssemblyError {
+    /// TLS material: what of, and why.
+    Tls(String, String),
+    /// Too many node names.
+    Names(TooManyNames),
+    /// Two routes match the same requests equally well.
+    Routes(String),
+}
+
+impl std::fmt::Display for AssemblyError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tls(what, why) => write!(formatter, "{what}: {why}"),
+            Self::Names(error) => error.fmt(formatter),
+            Self::Routes(listener) => {
+                write!(formatter, "routes of listener {listener} match the same requests equally well")
+            }
+        }
+    }
+}
+
+impl std::error::Error for AssemblyError {}
+
+/// Everything that runs.
+pub(super) struct Assembled {
+    pub(super) snapshot: Snapshot,
+    /// Backends to probe, each with its start grace.
+    pub(super) observed: Vec<(Observed, Duration)>,
+    /// Addresses to keep resolved.
+    pub(super) addresses: Vec<Arc<Address>>,
+}
+
+pub(super) fn assemble(
+    config: &Config,
+    live: &LiveState,
+    workers: usize,
+) -> Result<Assembled, AssemblyError> {
+    let mut nodes = Vec::new();
+    let mut addresses = Vec::new();
+    for node in &config.nodes {
+        let id = live.names.intern(&node.name).map_err(AssemblyError::Names)?;
+        let state = Arc::new(NodeLive::new(node.state));
+        nodes.push(Arc::new(Node::new(id, &node.name, node.weight, node.backup, state)));
+        addresses.push(Arc::new(match &node.address {
+            NodeAddress::Ip(ip) => Address::fixed(*ip),
+            NodeAddress::Name(name) => Address::named(name),
+        }));
+    }
+    let mut pools = Vec::new();
+    let mut observed = Vec::new();
+    let mut secured = HashMap::new();
+    for (index, pool) in config.pools.iter().enumerate() {
+        let (targets, probes) = assemble_pool(index, pool, &nodes, &addresses, workers, &mut secured)?;
+        pools.push(targets);
+        observed.extend(probes);
+    }
+    let groups = config.groups.iter().enumerate().map(|(index, settings)| {
+        let mut used: Vec<usize> =
+            config.routes.iter().filter(|route| route.group == Some(index)).map(|route| route.pool).collect();
+        used.sort_unstable();
+        used.dedup();
+        (settings.clone(), used)
+    });
+    let selector = Selector::new(
+        nodes,
+        pools.iter().map(|targets| targets.pool.clone()).collect(),
+        groups.collect(),
+        &live.selector,
+    );
+    let snapshot =
+        Snapshot { listeners: listener_routes(config)?, routes: routes(config), pools, selector };
+    Ok(Assembled { snapshot, observed, addresses })
+}
+
+type Secured = HashMap<UpstreamTls, OriginTls>;
+
+fn assemble_pool(
+    index: usize,
+    config: &PoolConfig,
+    nodes: &[Arc<Node>],
+    addresses: &[Arc<Address>],
+    workers: usize,
+    secured: &mut Secured,
+) -> Result<(PoolTargets, Vec<(Observed, Duration)>), AssemblyError> {
+    let timeouts = &config.timeouts;
+    let patience = Patience {
+        connect: timeouts.connect,
+        read: timeouts.read,
+        write: timeouts.write,
+        idle: timeouts.idle,
+        tunnel: timeouts.tunnel,
+    };
+    let name: Arc<str> = config.name.as_str().into();
+    let mut endpoints = Vec::new();
+    let mut observed = Vec::new();
+    for backend in &config.backends {
+        let node = nodes[backend.node].clone();
+        let tls = match &backend.tls {
+            None => None,
+            Some(settings) => Some(match secured.get(settings) {
+                Some(known) => known.clone(),
+                None => {
+                    let what = format!("pool {}, node {}", config.name, node.name);
+                    let made = tls::upstream(settings).map_err(|why| AssemblyError::Tls(what, why))?;
+                    secured.insert(settings.clone(), made.clone());
+                    made
+                }
+            }),
+        };
+        let keep_idle = config.keepalive_connections.div_ceil(workers);
+        let endpoint = Arc::new(Endpoint::new(
+            Arc::new(Backend {
+                node,
+                pool: index,
+                port: backend.port,
+                slow_start: config.slow_start,
+                live: Arc::new(BackendLive::new()),
+            }),
+            Arc::new(Origin::new(tls, patience, keep_idle)),
+            addresses[backend.node].clone(),
+            config.ejection.consecutive_failures,
+            config.ejection.duration,
+        ));
+        let probe = Probe {
+            interval: backend.probe.interval,
+            fast_interval: backend.probe.fast_interval,
+            timeout: backend.probe.timeout,
+            thresholds: Thresholds { rise: backend.probe.rise, fall: backend.probe.fall },
+        };
+        let watched = Observed { pool: name.clone(), endpoint: endpoint.clone(), probe };
+        observed.push((watched, backend.probe.start_grace));
+        endpoints.push(endpoint);
+    }
+    let backends = endpoints.iter().map(|endpoint| endpoint.backend.clone()).collect();
+    let pool = Arc::new(Pool::new(index, &config.name, backends));
+    let bound = config.connection_auth == ConnectionAuth::Always;
+    Ok((PoolTargets { pool, name, endpoints, bound }, observed))
+}
+
+fn routes(config: &Config) -> Vec<Route> {
+    let route = |route: &crate::config::Route| Route {
+        name: route.name.as_str().into(),
+        pool: route.pool,
+        group: route.group.map(|index| RouteGroup {
+            index,
+            name: config.groups[index].name.as_str().into(),
+            idle_timeout: config.groups[index].idle_timeout,
+        }),
+        max_body: route.max_body,
+    };
+    config.routes.iter().map(route).collect()
+}
+
+fn listener_routes(config: &Config) -> Result<Vec<ListenerRoutes>, AssemblyError> {
+    let mut listeners = Vec::new();
+    for (index, listener) in config.listeners.iter().enumerate() {
+        let specs = config.routes.iter().enumerate().filter(|(_, route)| route.listener == index).map(
+            |(value, route)| RouteSpec { host: route.host.clone(), path: route.path.clone(), value },
+        );
+        let table = RouteTable::build(specs.collect())
+            .map_err(|_| AssemblyError::Routes(listener.name.clone()))?;
+        listeners.push(ListenerRoutes { name: listener.name.as_str().into(), table });
+    }
+    Ok(listeners)
+}
+
+/// The certificates of the listeners that speak TLS.
+pub(super) fn certificates(config: &Config) -> Result<Vec<Option<ListenerCertificate>>, AssemblyError> {
+    let load = |listener: &crate::config::Listener| match &listener.tls {
+        None => Ok(None),
+        Some(tls) => ListenerCertificate::load(tls)
+            .map(Some)
+            .map_err(|why| AssemblyError::Tls(format!("listener {}", listener.name), why)),
+    };
+    config.listeners.iter().map(load).collect()
+}

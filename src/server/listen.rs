@@ -1,0 +1,136 @@
+//! Listening sockets, one for each worker and address.
+
+use crate::config::Listener;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 4096;
+
+/// An address cannot be listened on.
+#[derive(Debug)]
+pub struct BindError {
+    listener: String,
+    address: SocketAddr,
+    error: io::Error,
+}
+
+impl std::fmt::Display for BindError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hint = match self.error.kind() {
+            io::ErrorKind::AddrInUse => ": another process listens there",
+            io::ErrorKind::PermissionDenied => {
+                ": ports below 1024 need the capability CAP_NET_BIND_SERVICE"
+            }
+            io::ErrorKind::AddrNotAvailable => ": this machine has no such address",
+            _ => "",
+        };
+        write!(formatter, "listener {} cannot listen on {}{hint}", self.listener, self.address)
+    }
+}
+
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// One address of a listener, with a socket for each worker.
+#[derive(Debug)]
+pub(super) struct Bound {
+    /// Index of the listener.
+    pub(super) listener: usize,
+    /// The real address.
+    pub(super) address: SocketAddr,
+    /// One for each worker.
+    pub(super) sockets: Vec<TcpListener>,
+}
+
+/// Binds every address of every listener, once for each worker.
+pub(super) fn bind(listeners: &[Listener], workers: usize) -> Result<Vec<Bound>, BindError> {
+    let all: Vec<SocketAddr> = listeners.iter().flat_map(|listener| listener.bind.iter().copied()).collect();
+    let mut bound = Vec::new();
+    for (index, listener) in listeners.iter().enumerate() {
+        for address in &listener.bind {
+            let only_v6 = shares_port_with_ipv4(*address, &all);
+            let sockets = sockets(*address, only_v6, workers).map_err(|error| BindError {
+                listener: listener.name.clone(),
+                address: *address,
+                error,
+            })?;
+            let address = sockets.first().and_then(|socket| socket.local_addr().ok()).unwrap_or(*address);
+            bound.push(Bound { listener: index, address, sockets });
+        }
+    }
+    Ok(bound)
+}
+
+/// `[::]` also takes IPv4 connections, unless the IPv4 side of the same port is bound by name.
+fn shares_port_with_ipv4(address: SocketAddr, all: &[SocketAddr]) -> bool {
+    address.ip() == IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED)
+        && all.iter().any(|other| other.is_ipv4() && other.port() == address.port() && other.port() != 0)
+}
+
+fn sockets(address: SocketAddr, only_v6: bool, workers: usize) -> io::Result<Vec<TcpListener>> {
+    // Workers share the port, which would also let a second edge share it unnoticed, and half of the clients
+    // would be pinned by the one and half by the other. So the port is first taken alone, for a moment.
+    let alone = socket(address, only_v6, false)?;
+    let address = alone.local_addr()?.as_socket().unwrap_or(address);
+    drop(alone);
+    (0..workers).map(|_| socket(address, only_v6, true).map(TcpListener::from)).collect()
+}
+
+fn socket(address: SocketAddr, only_v6: bool, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(only_v6)?;
+    }
+    if shared {
+        socket.set_reuse_port(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listener(addresses: &[&str]) -> Vec<Listener> {
+        vec![Listener {
+            name: "web".to_owned(),
+            bind: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+            tls: None,
+            keepalive: std::time::Duration::from_secs(1),
+        }]
+    }
+
+    #[test]
+    fn every_worker_gets_a_socket_on_the_same_port() {
+        let bound = bind(&listener(&["127.0.0.1:0"]), 3).unwrap();
+        assert_eq!(bound.len(), 1);
+        assert_eq!(bound[0].sockets.len(), 3);
+        assert!(bound[0].sockets.iter().all(|socket| socket.local_addr().unwrap() == bound[0].address));
+    }
+
+    #[test]
+    fn a_port_that_another_edge_shares_among_its_workers_is_in_use() {
+        let first = bind(&listener(&["127.0.0.1:0"]), 2).unwrap();
+        let address = first[0].address.to_string();
+        let error = bind(&listener(&[&address]), 2).unwrap_err();
+        assert!(error.to_string().ends_with("another process listens there"), "{error}");
+    }
+
+    #[test]
+    fn both_families_of_one_port_can_be_bound_by_name() {
+        let first = bind(&listener(&["127.0.0.1:0"]), 1).unwrap();
+        let port = first[0].address.port();
+        drop(first);
+        let both = [format!("0.0.0.0:{port}"), format!("[::]:{port}")];
+        assert_eq!(bind(&listener(&[&both[0], &both[1]]), 2).unwrap().len(), 2);
+    }
+}

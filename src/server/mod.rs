@@ -1,0 +1,241 @@
+//! Assembly: a checked configuration becomes running services.
+//!
+//! Worker threads serve connections: one for each core, each with a runtime, listening sockets, idle upstream
+//! connections and deadlines of its own, so that a request's path crosses no thread. The kernel spreads
+//! connections over the workers' sockets (`SO_REUSEPORT`). Everything that is not a request (probes, names,
+//! signals, sweeping) runs on the control thread.
+//!
+//! Pingora's `Server` was rejected as the driver: it sleeps its whole grace period at SIGTERM and takes
+//! listeners only before it starts. Its listening services are driven here directly.
+
+mod assemble;
+mod listen;
+mod resolve;
+mod tls;
+mod worker;
+
+pub use assemble::{AssemblyError, LiveState};
+pub use listen::BindError;
+
+use crate::clock::CoarseClock;
+use crate::config::{AccessLogTarget, Config, LogFormat};
+use crate::health;
+use crate::proxy::{AccessLog, Counters, LogSink, LogStyle, RequestIds, Shared};
+use crate::snapshot::HealthNews;
+use arc_swap::ArcSwap;
+use log::{info, warn};
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Semaphore, watch};
+use worker::{Active, Workers};
+
+/// How often the coarse clock is read.
+const CLOCK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How often expired pins are looked for, and how many pins are looked at each time.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
+const SWEEP_BUDGET: usize = 4096;
+
+/// Why the edge could not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// An address cannot be listened on.
+    Bind(BindError),
+    /// A part of the configuration turned out unusable.
+    Assembly(AssemblyError),
+    /// The access log cannot be opened.
+    AccessLog(std::io::Error),
+    /// The system gave no thread, runtime or signal handler.
+    System(std::io::Error),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bind(error) => error.fmt(formatter),
+            Self::Assembly(error) => error.fmt(formatter),
+            Self::AccessLog(_) => formatter.write_str("the access log cannot be opened"),
+            Self::System(_) => formatter.write_str("the system refused a thread or a signal handler"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Bind(error) => error.source(),
+            Self::Assembly(error) => error.source(),
+            Self::AccessLog(error) | Self::System(error) => Some(error),
+        }
+    }
+}
+
+/// Runs the edge until it is told to stop.
+///
+/// # Errors
+/// [`StartError`] if it could not start; once it runs, nothing makes it return but a signal.
+pub fn run(config: &Config) -> Result<(), StartError> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let clock = Arc::new(CoarseClock::start());
+    let live = LiveState::default();
+    let assembled = assemble::assemble(config, &live, threads).map_err(StartError::Assembly)?;
+    let certificates = assemble::certificates(config).map_err(StartError::Assembly)?;
+    let sockets = listen::bind(&config.listeners, threads).map_err(StartError::Bind)?;
+    let (access_log, log_writer) = start_access_log(config)?;
+    let shared = Arc::new(Shared {
+        snapshot: ArcSwap::from_pointee(assembled.snapshot),
+        clock: clock.clone(),
+        news: HealthNews::default(),
+        waiting: Semaphore::new(config.limits.waiting),
+        counters: Counters::default(),
+        access_log,
+        request_ids: RequestIds::default(),
+    });
+    let control = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(StartError::System)?;
+    let result = control.block_on(async {
+        let (stop, stopping) = watch::channel(false);
+        let mut signals = Signals::new().map_err(StartError::System)?;
+        tokio::spawn(keep_time(clock.clone()));
+        for (observed, grace) in assembled.observed {
+            observed.endpoint.backend.live.start(clock.refresh().mono, grace);
+            tokio::spawn(health::observe(observed, clock.clone(), shared.news.clone(), stopping.clone()));
+        }
+        tokio::spawn(resolve::keep_resolved(assembled.addresses, stopping.clone()));
+        tokio::spawn(sweep_pins(shared.clone(), stopping.clone()));
+        let active = Active::new(config.limits.connections);
+        let workers =
+            Workers::start(config, &shared, &certificates, sockets, &active, &stopping).map_err(StartError::System)?;
+        workers.announce();
+        tokio::spawn(announce_ready(shared.clone(), stopping.clone()));
+        signals.wait_for_stop(&shared).await;
+        info!("stopping: no new connections, waiting up to {:?} for requests in flight", config.shutdown_grace);
+        workers.stop(&stop);
+        let left = tokio::select! {
+            () = active.none_left() => 0,
+            () = tokio::time::sleep(config.shutdown_grace) => active.count(),
+            () = signals.next_stop() => active.count(),
+        };
+        if left > 0 {
+            warn!("stopped with {left} connections still open");
+        } else {
+            info!("stopped: nothing was in flight any more");
+        }
+        workers.finish();
+        Ok(())
+    });
+    if let Some(summary) = shared.counters.summary() {
+        info!("{summary}");
+    }
+    // The runtime may still hold tasks that hold the log; they end with it.
+    drop(control);
+    drop(shared);
+    if let Some(writer) = log_writer {
+        writer.join();
+    }
+    result
+}
+
+fn start_access_log(
+    config: &Config,
+) -> Result<(Option<AccessLog>, Option<crate::proxy::LogWriter>), StartError> {
+    let sink = match &config.log.access.to {
+        AccessLogTarget::Off => return Ok((None, None)),
+        AccessLogTarget::Stdout => LogSink::Stdout,
+        AccessLogTarget::File(path) => LogSink::File(path.clone()),
+    };
+    let style = match config.log.access.format {
+        LogFormat::Json => LogStyle::Json,
+        LogFormat::Text => LogStyle::Text,
+    };
+    let (log, writer) = AccessLog::start(&sink, style).map_err(StartError::AccessLog)?;
+    Ok((Some(log), Some(writer)))
+}
+
+/// The signals the edge answers to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    reopen: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            reopen: signal(SignalKind::user_defined1())?,
+        })
+    }
+
+    async fn next_stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    async fn wait_for_stop(&mut self, shared: &Shared) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.reopen.recv() => {
+                    if let Some(log) = &shared.access_log {
+                        log.reopen();
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn keep_time(clock: Arc<CoarseClock>) {
+    let mut interval = tokio::time::interval(CLOCK_INTERVAL);
+    loop {
+        interval.tick().await;
+        clock.refresh();
+    }
+}
+
+async fn sweep_pins(shared: Arc<Shared>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP_INTERVAL) => {
+                shared.snapshot.load().selector.sweep(shared.clock.now(), SWEEP_BUDGET);
+            }
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+    }
+}
+
+/// Says so once every backend's first probe has answered, or its start grace is over.
+async fn announce_ready(shared: Arc<Shared>, mut stopping: watch::Receiver<bool>) {
+    use crate::pool::Fitness;
+    let mut news = shared.news.listen();
+    let known = || {
+        let now = shared.clock.refresh().mono;
+        let snapshot = shared.snapshot.load();
+        let mut endpoints = snapshot.pools.iter().flat_map(|pool| &pool.endpoints);
+        endpoints.all(|endpoint| endpoint.backend.fitness(now) != Fitness::Unknown)
+    };
+    while !known() {
+        tokio::select! {
+            _ = news.changed() => {}
+            () = tokio::time::sleep(Duration::from_millis(250)) => {}
+            _ = stopping.wait_for(|stopping| *stopping) => return,
+        }
+    }
+    info!("ready");
+    event(&serde_json::json!({ "event": "ready" }));
+}
+
+/// Writes an event for machines: one JSON object, one line, on standard output.
+fn event(value: &serde_json::Value) {
+    // Nobody may be reading: then nobody misses it.
+    let _ = writeln!(std::io::stdout(), "{value}");
+}

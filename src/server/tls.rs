@@ -1,0 +1,146 @@
+//! TLS on both sides, with rustls.
+
+use crate::config::{ListenerTls, UpstreamTls};
+use crate::engine::upstream::OriginTls;
+use log::warn;
+use pingora::listeners::tls::TlsSettings;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::path::Path;
+use std::sync::Arc;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::pki_types::{ServerName, UnixTime};
+use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::{
+    ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
+};
+
+/// What went wrong with certificates, in words for an operator.
+type Problem = String;
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match read {
+        Ok(list) if list.is_empty() => Err(format!("{} holds no certificate", path.display())),
+        Ok(list) => Ok(list),
+        Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
+    }
+}
+
+/// One certificate for every name.
+#[derive(Debug)]
+struct OneCertificate(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for OneCertificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.clone())
+    }
+}
+
+/// A listener's certificate, loaded once and used by every worker.
+#[derive(Clone, Debug)]
+pub(super) struct ListenerCertificate(Arc<OneCertificate>);
+
+impl ListenerCertificate {
+    pub(super) fn load(tls: &ListenerTls) -> Result<Self, Problem> {
+        let chain = certificates(&tls.certificate)?;
+        let key = PrivateKeyDer::from_pem_file(&tls.key)
+            .map_err(|error| format!("{} cannot be read: {error}", tls.key.display()))?;
+        let certified = CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| {
+            format!("{} and {} do not belong together: {error}", tls.certificate.display(), tls.key.display())
+        })?;
+        Ok(Self(Arc::new(OneCertificate(Arc::new(certified)))))
+    }
+
+    /// Settings for one of Pingora's listeners.
+    pub(super) fn settings(&self) -> Result<TlsSettings, Problem> {
+        let mut settings = TlsSettings::intermediate("", "").map_err(|error| error.to_string())?;
+        settings.set_cert_resolver(self.0.clone());
+        Ok(settings)
+    }
+}
+
+/// How connections to a backend are secured. Made once for all backends with the same settings, so that
+/// sessions resume.
+pub(super) fn upstream(tls: &UpstreamTls) -> Result<OriginTls, Problem> {
+    let server_name = ServerName::try_from(tls.server_name.clone())
+        .map_err(|_| format!("{} is no server name", tls.server_name))?;
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    let config = if tls.verify {
+        builder.with_root_certificates(roots(tls.ca.as_deref())?).with_no_client_auth()
+    } else {
+        warn!(
+            "the certificate of {} is not verified: whoever can stand between reads everything",
+            tls.server_name
+        );
+        let unverified = Arc::new(Unverified(provider));
+        builder.dangerous().with_custom_certificate_verifier(unverified).with_no_client_auth()
+    };
+    Ok(OriginTls { connector: TlsConnector::from(Arc::new(config)), server_name })
+}
+
+fn roots(ca: Option<&Path>) -> Result<RootCertStore, Problem> {
+    let mut roots = RootCertStore::empty();
+    match ca {
+        Some(path) => {
+            for certificate in certificates(path)? {
+                roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
+            }
+        }
+        None => {
+            let system = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(system.certs);
+            if roots.is_empty() {
+                return Err("the system has no certificate authorities: set tls.ca".to_owned());
+            }
+        }
+    }
+    Ok(roots)
+}
+
+/// Accepts every certificate, where the operator wrote `verify: false`. Signatures are still checked.
+#[derive(Debug)]
+struct Unverified(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

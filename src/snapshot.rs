@@ -1,0 +1,219 @@
+//! What a request is judged by: one immutable view of the configuration and the live state behind it.
+//!
+//! A request loads the snapshot once, at its head, and keeps it to its end. A reload makes a new one and
+//! swaps it in whole; live state (health, the operator's will, pins) is shared between old and new by name.
+
+use crate::engine::upstream::Origin;
+use crate::persistence::Selector;
+use crate::pool::{Backend, Pool};
+use crate::route::RouteTable;
+use arc_swap::ArcSwapOption;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+/// One view of the configuration.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// For each listener, its name and its routes.
+    pub listeners: Vec<ListenerRoutes>,
+    /// The routes, which the tables refer to.
+    pub routes: Vec<Route>,
+    /// The pools.
+    pub pools: Vec<PoolTargets>,
+    /// Who is where.
+    pub selector: Selector,
+}
+
+/// A listener's routes.
+#[derive(Debug)]
+pub struct ListenerRoutes {
+    /// The listener's name.
+    pub name: Arc<str>,
+    /// Its routes.
+    pub table: RouteTable,
+}
+
+/// What goes to which pool.
+#[derive(Debug)]
+pub struct Route {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Index of its pool.
+    pub pool: usize,
+    /// Its persistence group.
+    pub group: Option<RouteGroup>,
+    /// The largest request body.
+    pub max_body: Option<u64>,
+}
+
+/// The persistence group of a route.
+#[derive(Clone, Debug)]
+pub struct RouteGroup {
+    /// Its index in the selector.
+    pub index: usize,
+    /// Its name.
+    pub name: Arc<str>,
+    /// How long its cookies outlive their last request.
+    pub idle_timeout: Duration,
+}
+
+/// A pool and how its backends are reached.
+#[derive(Debug)]
+pub struct PoolTargets {
+    /// The pool.
+    pub pool: Arc<Pool>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// In the order of the pool's backends.
+    pub endpoints: Vec<Arc<Endpoint>>,
+    /// An upstream connection belongs to one client connection from its first request.
+    pub bound: bool,
+}
+
+impl PoolTargets {
+    /// The endpoint of `backend`.
+    #[must_use]
+    pub fn endpoint(&self, backend: &Backend) -> Option<&Arc<Endpoint>> {
+        self.endpoints.iter().find(|endpoint| endpoint.backend.node.id == backend.node.id)
+    }
+}
+
+/// How a backend is reached, and what connecting to it has shown.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// The backend.
+    pub backend: Arc<Backend>,
+    /// What connections to it have in common.
+    pub origin: Arc<Origin>,
+    /// Where its node is.
+    pub address: Arc<Address>,
+    /// Connects that failed, one after the other.
+    failures: AtomicU32,
+    /// So many in a row take it out of service,
+    pub eject_after: u32,
+    /// for so long.
+    pub eject_for: Duration,
+    /// Rung when a request has reason to doubt the backend: its probe does not wait for its turn.
+    pub doubt: Notify,
+}
+
+impl Endpoint {
+    /// An endpoint without any history.
+    #[must_use]
+    pub fn new(
+        backend: Arc<Backend>,
+        origin: Arc<Origin>,
+        address: Arc<Address>,
+        eject_after: u32,
+        eject_for: Duration,
+    ) -> Self {
+        let failures = AtomicU32::new(0);
+        Self { backend, origin, address, failures, eject_after, eject_for, doubt: Notify::new() }
+    }
+
+    /// Its address and port, once the node's name is resolved.
+    #[must_use]
+    pub fn socket(&self) -> Option<SocketAddr> {
+        self.address.current().map(|ip| SocketAddr::new(ip, self.backend.port))
+    }
+
+    /// Notes a failed connect; true when it was the one that is too many.
+    pub fn connect_failed(&self) -> bool {
+        self.doubt.notify_one();
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        failures == self.eject_after
+    }
+
+    /// Notes a connect that succeeded.
+    pub fn connect_succeeded(&self) {
+        if self.failures.load(Ordering::Relaxed) != 0 {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Where a node is: fixed, or as last resolved.
+#[derive(Debug)]
+pub struct Address {
+    /// The name to resolve, if it is one.
+    pub name: Option<String>,
+    current: ArcSwapOption<IpAddr>,
+}
+
+impl Address {
+    /// A fixed address.
+    #[must_use]
+    pub fn fixed(ip: IpAddr) -> Self {
+        Self { name: None, current: ArcSwapOption::from_pointee(ip) }
+    }
+
+    /// A name that is not resolved yet.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self { name: Some(name.to_owned()), current: ArcSwapOption::empty() }
+    }
+
+    /// The address, if it is known.
+    #[must_use]
+    pub fn current(&self) -> Option<IpAddr> {
+        self.current.load().as_deref().copied()
+    }
+
+    /// Takes over what the name now resolves to. An address that is still among the answers is kept, so that
+    /// a resolver that rotates its answers moves nobody. Returns the new address if it changed.
+    pub fn resolved(&self, answers: &[IpAddr]) -> Option<IpAddr> {
+        let first = *answers.first()?;
+        if self.current().is_some_and(|current| answers.contains(&current)) {
+            return None;
+        }
+        self.current.store(Some(Arc::new(first)));
+        Some(first)
+    }
+}
+
+/// Told whenever a backend's health changes; requests that wait for a node listen.
+#[derive(Clone, Debug)]
+pub struct HealthNews {
+    sender: Arc<watch::Sender<u64>>,
+}
+
+impl Default for HealthNews {
+    fn default() -> Self {
+        Self { sender: Arc::new(watch::Sender::new(0)) }
+    }
+}
+
+impl HealthNews {
+    /// Something changed.
+    pub fn tell(&self) {
+        self.sender.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// From now on, tell me.
+    #[must_use]
+    pub fn listen(&self) -> watch::Receiver<u64> {
+        self.sender.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_still_an_answer_is_kept() {
+        let (one, other): (IpAddr, IpAddr) = ("10.0.0.1".parse().unwrap(), "10.0.0.2".parse().unwrap());
+        let address = Address::named("mim1.example.com");
+        assert_eq!(address.current(), None);
+        assert_eq!(address.resolved(&[]), None);
+        assert_eq!(address.resolved(&[one, other]), Some(one));
+        assert_eq!(address.resolved(&[other, one]), None);
+        assert_eq!(address.current(), Some(one));
+        assert_eq!(address.resolved(&[other]), Some(other));
+        assert_eq!(address.resolved(&[]), None, "a failing resolver changes nothing");
+        assert_eq!(address.current(), Some(other));
+    }
+}
