@@ -32,7 +32,7 @@ impl Log for Lines {
 }
 
 /// Starts writing messages of at least this severity.
-pub fn start(level: LevelFilter) {
+pub(super) fn start(level: LevelFilter) {
     if log::set_logger(&Lines).is_ok() {
         log::set_max_level(level);
     }

@@ -20,7 +20,7 @@ const LINGER_BYTES: usize = 4 * 1024 * 1024;
 
 /// An upstream connection that belongs to this client's connection alone.
 #[derive(Debug)]
-pub struct Bound {
+pub(crate) struct Bound {
     pub(super) binding: Binding,
     pub(super) stream: Upstream,
 }

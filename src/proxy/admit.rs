@@ -76,6 +76,11 @@ pub(super) fn admit(
         let answer = rescue::too_large(&context);
         return (context, Step::Answer(answer));
     }
+    if request.facts.absolute_https.is_some_and(|https| https != connection.tls) {
+        // RFC 9110 section 7.4: a target of another scheme is not ours to answer for.
+        let answer = rescue::other_scheme(&context);
+        return (context, Step::Answer(answer));
+    }
     let max_body = route.max_body;
     let noted = survey(request, edits);
     if let Some(group) = &route.group {

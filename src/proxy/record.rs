@@ -13,8 +13,8 @@ pub(super) fn end(shared: &Shared, mut context: RequestContext, summary: &Summar
         Some(selection) => (selection.class(), selection.why()),
         None => context.class,
     };
-    if summary.local && matches!(summary.status, 404 | 413) {
-        shared.counters.refused(if summary.status == 404 { "no_route" } else { "body_too_large" });
+    if let (true, 404 | 413 | 421, Some(reason)) = (summary.local, summary.status, summary.failure) {
+        shared.counters.refused(reason);
     }
     if let Some(log) = &shared.access_log {
         let snapshot = &context.snapshot;

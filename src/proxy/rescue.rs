@@ -29,6 +29,11 @@ pub(super) fn too_large(context: &RequestContext) -> Answer {
     answer(413, "the request's body is too large", context.request_id, "body_too_large", true)
 }
 
+/// The target names a scheme that this listener does not speak.
+pub(super) fn other_scheme(context: &RequestContext) -> Answer {
+    answer(421, "this scheme is not served here", context.request_id, "scheme_disagrees", false)
+}
+
 /// No node can take the request now.
 pub(super) fn unavailable(context: &RequestContext, reason: &'static str, retry_after: u32) -> Answer {
     let mut answer = answer(503, "no server can take this request now", context.request_id, reason, false);
