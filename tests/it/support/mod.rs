@@ -16,21 +16,38 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Holds threads back until a test opens it.
 #[derive(Default)]
 pub struct Gate {
-    open: Mutex<bool>,
+    state: Mutex<GateState>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct GateState {
+    open: bool,
+    arrived: usize,
 }
 
 impl Gate {
     /// Lets everybody through, now and later.
     pub fn open(&self) {
-        *self.open.lock().unwrap() = true;
+        self.state.lock().unwrap().open = true;
         self.changed.notify_all();
     }
 
     /// Returns once the gate is open.
     pub fn wait(&self) {
-        let open = self.open.lock().unwrap();
-        let (_open, wait) = self.changed.wait_timeout_while(open, PATIENCE, |open| !*open).unwrap();
+        let mut state = self.state.lock().unwrap();
+        state.arrived += 1;
+        self.changed.notify_all();
+        let (_state, wait) = self.changed.wait_timeout_while(state, PATIENCE, |state| !state.open).unwrap();
         assert!(!wait.timed_out(), "the test never opened the gate");
+    }
+
+    /// Returns once so many threads have come to the gate.
+    #[track_caller]
+    pub fn arrived(&self, threads: usize) {
+        let state = self.state.lock().unwrap();
+        let wait = self.changed.wait_timeout_while(state, PATIENCE, |state| state.arrived < threads);
+        let arrived = wait.unwrap().0.arrived;
+        assert_eq!(arrived, threads, "so many came to the gate");
     }
 }
