@@ -132,7 +132,10 @@ fn applications_keep_their_cookies_and_never_see_ours() {
     assert_eq!(arrived(&format!("Cookie: {cookie}\r\n")), none, "no empty header is left");
     assert_eq!(arrived(&format!("Cookie: a=1; {cookie}; b=\"2 3\"\r\n")), [["a=1", "b=\"2 3\""]]);
     assert_eq!(arrived(&format!("Cookie: {cookie}; xEDGE=1; EDGES=3\r\n")), [["xEDGE=1", "EDGES=3"]]);
-    assert_eq!(arrived(&format!("Cookie: a=1\r\nCookie: {cookie}\r\nCookie: c=EDGE=1\r\n")), [["a=1"], ["c=EDGE=1"]]);
+    assert_eq!(
+        arrived(&format!("Cookie: a=1\r\nCookie: {cookie}\r\nCookie: c=EDGE=1\r\n")),
+        [["a=1"], ["c=EDGE=1"]]
+    );
     assert_eq!(arrived("Cookie: EDGE=nonsense; a=1\r\n"), [["a=1"]], "forged ones are removed too");
 }
 

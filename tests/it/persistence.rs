@@ -145,7 +145,11 @@ fn ipv4_clients_of_an_ipv6_listener_are_the_same_clients() {
         let from = format!("127.0.0.{n}");
         let node = once_from(&from, through_ipv4(six), mim::enumerate()).expect(200).node();
         let entry = edge.next_request(|e| e["listener"] == SERVICE);
-        assert_eq!((&entry["client"], &entry["key"]), (&from.clone().into(), &from.clone().into()), "{entry}");
+        assert_eq!(
+            (&entry["client"], &entry["key"]),
+            (&from.clone().into(), &from.clone().into()),
+            "{entry}"
+        );
         assert_eq!(once_from(&from, four, mim::issue()).expect(200).node(), node);
         let entry = edge.next_request(|e| e["listener"] == STS);
         assert_eq!(entry["outcome"], "persisted", "{entry}");

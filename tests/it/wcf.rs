@@ -39,7 +39,9 @@ impl Turn {
 fn identifiers(body: &[u8]) -> HashSet<String> {
     let dashes = [8, 13, 18, 23];
     let is_uuid = |w: &[u8]| {
-        w.iter().enumerate().all(|(i, b)| if dashes.contains(&i) { *b == b'-' } else { b.is_ascii_hexdigit() })
+        w.iter()
+            .enumerate()
+            .all(|(i, b)| if dashes.contains(&i) { *b == b'-' } else { b.is_ascii_hexdigit() })
     };
     body.windows(36).filter(|w| is_uuid(w)).map(|w| String::from_utf8(w.to_vec()).unwrap()).collect()
 }
@@ -240,8 +242,7 @@ fn a_static_client_on_either_node() {
     for home in ["a", "b"] {
         for turns in [Arc::new(closing()), Arc::new(keeping())] {
             let (a, b) = (node("a", turns.clone()), node("b", turns.clone()));
-            let edge =
-                start([&a, &b], &format!(", static: {{ \"{CLIENT}/32\": {home} }}"), "slow_start: 0s");
+            let edge = start([&a, &b], &format!(", static: {{ \"{CLIENT}/32\": {home} }}"), "slow_start: 0s");
             for turn in turns.iter() {
                 let name = ["service", "sts"][turn.port];
                 let mut client = Client::connect_from(CLIENT, edge.address(name));

@@ -18,9 +18,10 @@ impl Edges<'_> {
     fn check(&mut self, step: &str) {
         let [a, b] = self.nodes;
         // Browsers of this test come from new addresses; nothing but the cookie can know them.
-        let edges = self.files.each_ref().map(|keys| {
-            Edge::start(&site([(a, ""), (b, "")], keys, ", by: cookie, first_requests: 1ms"))
-        });
+        let edges = self
+            .files
+            .each_ref()
+            .map(|keys| Edge::start(&site([(a, ""), (b, "")], keys, ", by: cookie, first_requests: 1ms")));
         for edge in &edges {
             for _ in 0..2 {
                 let from = format!("127.0.8.{}", self.browsers.len() + 1);

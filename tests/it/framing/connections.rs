@@ -35,7 +35,9 @@ fn connection_close_is_honoured_in_both_directions() {
     });
     let (_edge, web) = in_front_of(&origin);
     let mut client = Client::connect(web);
-    client.send("GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\nGET /never HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.send(
+        "GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\nGET /never HTTP/1.1\r\nHost: h\r\n\r\n",
+    );
     let response = client.response().expect(200);
     assert!(response.head.has_token("connection", "close"), "{response:?}");
     client.expect_closed();
@@ -97,7 +99,9 @@ fn a_body_larger_than_the_route_takes_is_413() {
     // A chunked body tells its size only as it comes.
     let mut client = Client::connect(web);
     let chunk = format!("400\r\n{}\r\n", "a".repeat(1024));
-    client.send(format!("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n"));
+    client.send(format!(
+        "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}{chunk}0\r\n\r\n"
+    ));
     client.response().expect(413);
     assert_eq!(origin.requests().len(), 1, "no whole request arrived");
 }

@@ -79,7 +79,9 @@ fn a_final_answer_to_expect_is_relayed_without_the_body() {
 fn an_answer_may_come_before_the_body_was_read() {
     let origin = Origin::start(|mut conn| {
         if conn.head().is_some() {
-            conn.send("HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 5\r\n\r\nlarge");
+            conn.send(
+                "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 5\r\n\r\nlarge",
+            );
             // Stays open until the edge closes: the answer has to pass while the body is still coming.
             while conn.wire.exactly(1).is_ok() {}
         }
@@ -141,7 +143,7 @@ fn a_web_socket_is_a_tunnel() {
     }
     // One direction may end before the other.
     client.finish();
-    assert_eq!(client.wire.to_end().unwrap(), b"bye");
+    assert_eq!(client.wire.drain().unwrap(), b"bye");
     let entry = edge.next_request(|_| true);
     assert_eq!(entry["status"], 101, "{entry}");
 }
@@ -157,7 +159,7 @@ fn a_tunnel_ends_when_the_origin_ends_it() {
     let mut client = Client::connect(web);
     client.send(UPGRADE);
     assert_eq!(client.wire.head().unwrap().unwrap().status(), 101);
-    assert_eq!(client.wire.to_end().unwrap(), b"last words");
+    assert_eq!(client.wire.drain().unwrap(), b"last words");
 }
 
 #[test]

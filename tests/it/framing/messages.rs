@@ -25,9 +25,13 @@ fn pipelined_requests_are_answered_in_order() {
     let chunked = "POST /3 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n";
     let length = "POST /4 HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";
     client.send([&get("/1"), &get("/2"), chunked, length, &get("/5")].concat());
-    for expected in
-        ["GET /1 HTTP/1.1|", "GET /2 HTTP/1.1|", "POST /3 HTTP/1.1|body", "POST /4 HTTP/1.1|body", "GET /5 HTTP/1.1|"]
-    {
+    for expected in [
+        "GET /1 HTTP/1.1|",
+        "GET /2 HTTP/1.1|",
+        "POST /3 HTTP/1.1|body",
+        "POST /4 HTTP/1.1|body",
+        "GET /5 HTTP/1.1|",
+    ] {
         assert_eq!(client.response().expect(200).text(), expected);
     }
 }
@@ -52,7 +56,8 @@ fn a_request_may_come_in_any_pieces() {
 
 #[test]
 fn chunked_responses_pass_in_any_pieces() {
-    let body = "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n00A;ext=1\r\n0123456789\r\n0\r\nX-Trailer: t\r\n\r\n";
+    let body =
+        "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n00A;ext=1\r\n0123456789\r\n0\r\nX-Trailer: t\r\n\r\n";
     let origin = Origin::start(move |mut conn| {
         while let Some(request) = conn.request() {
             let whole = format!("HTTP/1.1 200 OK\r\n{body}");
@@ -93,9 +98,7 @@ fn a_response_that_ends_with_the_connection() {
 #[test]
 fn an_http_1_0_client_understands_everything() {
     let origin = Origin::answering(|request| match request.head.target() {
-        "/chunked" => {
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n".to_vec()
-        }
+        "/chunked" => b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n".to_vec(),
         _ => answer("200 OK", "", b"body"),
     });
     let (_edge, web) = in_front_of(&origin);
@@ -151,7 +154,8 @@ fn forwarded_headers_tell_the_client_and_nobody_else_does() {
     let lies = "X-Forwarded-For: 10.1.1.1\r\nx-forwarded-for: 10.1.1.2\r\nX-Forwarded-Proto: https\r\n\
                 X-Forwarded-Host: evil.test\r\n";
     for lies in ["", lies] {
-        once_from("127.0.0.77", web, format!("GET / HTTP/1.1\r\nHost: mim.test:5725\r\n{lies}\r\n")).expect(200);
+        once_from("127.0.0.77", web, format!("GET / HTTP/1.1\r\nHost: mim.test:5725\r\n{lies}\r\n"))
+            .expect(200);
         let head = last(&origin).head;
         assert_eq!(head.value("x-forwarded-for"), Some("127.0.0.77"));
         assert_eq!(head.value("x-forwarded-proto"), Some("http"));
@@ -211,8 +215,27 @@ fn targets_and_values_pass_unchanged() {
     let (_edge, web) = in_front_of(&origin);
     let mut client = Client::connect(web);
     for target in [
-        "/", "/a/", "//a", "/a//b/", "/a/./b", "/a/../b", "/a%2Fb", "/a%2fb", "/%7Euser", "/a;b=c", "/a?b=c&d",
-        "/a?", "/a??", "/a?b=../c", "/a%00b", "/a%20b", "/a+b", "/?q=%C3%A4", "/a|b", "/(a)", "/a:b@c",
+        "/",
+        "/a/",
+        "//a",
+        "/a//b/",
+        "/a/./b",
+        "/a/../b",
+        "/a%2Fb",
+        "/a%2fb",
+        "/%7Euser",
+        "/a;b=c",
+        "/a?b=c&d",
+        "/a?",
+        "/a??",
+        "/a?b=../c",
+        "/a%00b",
+        "/a%20b",
+        "/a+b",
+        "/?q=%C3%A4",
+        "/a|b",
+        "/(a)",
+        "/a:b@c",
         "/IdentityManagement/aspx/users/AllPersons.aspx",
     ] {
         let text = client.exchange(get(target)).expect(200).text();
@@ -227,8 +250,10 @@ fn targets_and_values_pass_unchanged() {
         assert_eq!(response.text(), format!("{method} /x HTTP/1.1|"));
     }
 
-    let odd = "X-Empty: \r\nX-Latin: caf\u{e9}\r\nX-Blanks:  a  b \t\r\nx-CASE: Yes\r\nX-Two: 1\r\nX-Two: 2\r\n";
-    let bytes: Vec<u8> = format!("GET /x HTTP/1.1\r\nHost: h\r\n{odd}\r\n").chars().map(|c| c as u8).collect();
+    let odd =
+        "X-Empty: \r\nX-Latin: caf\u{e9}\r\nX-Blanks:  a  b \t\r\nx-CASE: Yes\r\nX-Two: 1\r\nX-Two: 2\r\n";
+    let bytes: Vec<u8> =
+        format!("GET /x HTTP/1.1\r\nHost: h\r\n{odd}\r\n").chars().map(|c| c as u8).collect();
     client.exchange(bytes).expect(200);
     let head = last(&origin).head;
     assert_eq!(head.value("x-empty"), Some(""));

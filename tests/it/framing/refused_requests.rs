@@ -158,9 +158,13 @@ fn a_body_that_breaks_off_is_never_completed() {
         let mut client = Client::connect(web);
         client.send(format!("POST /x HTTP/1.1\r\nHost: h\r\n{head}"));
         origin.wait("the beginning of the body", |records| {
-            records.connections.first()?.bytes.ends_with(b"abc").then_some(()).or_else(|| {
-                records.connections.first()?.bytes.ends_with(b"abc\r\n").then_some(())
-            })
+            records
+                .connections
+                .first()?
+                .bytes
+                .ends_with(b"abc")
+                .then_some(())
+                .or_else(|| records.connections.first()?.bytes.ends_with(b"abc\r\n").then_some(()))
         });
         drop(client);
         origin.wait("the end of the connection", |records| records.connections[0].closed.then_some(()));
@@ -222,7 +226,8 @@ fn a_head_that_never_ends_is_408() {
 #[test]
 fn no_route_is_404_and_costs_no_connection() {
     let origin = ok_origin();
-    let yaml = single(&origin, "", "").replace("listener: web,", "listener: web, host: known.test, path: /app,");
+    let yaml =
+        single(&origin, "", "").replace("listener: web,", "listener: web, host: known.test, path: /app,");
     let edge = Edge::start(&yaml);
     let mut client = Client::connect(edge.address("web"));
     let asks = |host: &str, path: &str| format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");

@@ -20,7 +20,10 @@ fn table(rows: &'static [(&'static str, &'static [u8])]) -> Origin {
 }
 
 const HEADS: &[(&str, &[u8])] = &[
-    ("CL and TE", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nMARKER"),
+    (
+        "CL and TE",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nMARKER",
+    ),
     ("two lengths", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nContent-Length: 7\r\n\r\nMARKER"),
     ("a list of lengths", b"HTTP/1.1 200 OK\r\nContent-Length: 6, 7\r\n\r\nMARKER"),
     ("a signed length", b"HTTP/1.1 200 OK\r\nContent-Length: +6\r\n\r\nMARKER"),
@@ -28,7 +31,10 @@ const HEADS: &[(&str, &[u8])] = &[
     ("a huge length", b"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551617\r\n\r\nMARKER"),
     ("TE gzip", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nMARKER"),
     ("TE chunked, gzip", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\nMARKER"),
-    ("chunked twice", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nMARKER"),
+    (
+        "chunked twice",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nMARKER",
+    ),
     ("blank before the colon", b"HTTP/1.1 200 OK\r\nX-MARKER : a\r\nContent-Length: 0\r\n\r\n"),
     ("no colon", b"HTTP/1.1 200 OK\r\nX-MARKER\r\nContent-Length: 0\r\n\r\n"),
     ("an empty name", b"HTTP/1.1 200 OK\r\n: MARKER\r\nContent-Length: 0\r\n\r\n"),
@@ -70,7 +76,10 @@ const BODIES: &[(&str, &[u8])] = &[
     ("too short", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc"),
     ("chunks without an end", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"),
     ("a chunk that breaks off", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc"),
-    ("a bad chunk size", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\nabc\r\n0\r\n\r\n"),
+    (
+        "a bad chunk size",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\nabc\r\n0\r\n\r\n",
+    ),
     ("a chunk too long", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcdef\r\n0\r\n\r\n"),
     ("no trailing empty line", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"),
 ];
@@ -142,7 +151,9 @@ fn a_switch_nobody_asked_for_is_502() {
     let origin = Origin::start(move |mut conn| {
         while conn.request().is_some() {
             count.fetch_add(1, Ordering::SeqCst);
-            conn.send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nMARKER");
+            conn.send(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nMARKER",
+            );
         }
     });
     let (_edge, web) = in_front_of(&origin);
@@ -155,7 +166,7 @@ fn a_switch_nobody_asked_for_is_502() {
         assert!(!show(&body).contains("MARKER"));
         // No tunnel: what the client says now is a request or nothing.
         let _ = Wire::send(&mut client.wire, b"GET /tunnelled HTTP/1.1\r\n\r\n");
-        let rest = client.wire.to_end().unwrap_or_default();
+        let rest = client.wire.drain().unwrap_or_default();
         assert!(!show(&rest).contains("MARKER"), "{}", show(&rest));
     }
     let bytes: Vec<u8> = origin.records().connections.iter().flat_map(|c| c.bytes.clone()).collect();

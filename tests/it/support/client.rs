@@ -3,7 +3,7 @@
 use super::PATIENCE;
 use super::http::{Framing, Head, Wire, show};
 use socket2::{Domain, Socket, Type};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 
 /// A response and what came before it.
@@ -60,7 +60,9 @@ impl Client {
     pub fn connect_from(from: &str, to: SocketAddr) -> Client {
         let from: IpAddr = from.parse().unwrap();
         let socket = Socket::new(Domain::for_address(to), Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::new(from, 0).into()).unwrap_or_else(|error| panic!("binding {from}: {error}"));
+        socket
+            .bind(&SocketAddr::new(from, 0).into())
+            .unwrap_or_else(|error| panic!("binding {from}: {error}"));
         socket.connect(&to.into()).unwrap_or_else(|error| panic!("connecting {from} to {to}: {error}"));
         Client::over(socket.into())
     }
@@ -114,7 +116,7 @@ impl Client {
     /// Fails unless the edge now closes the connection without another byte.
     #[track_caller]
     pub fn expect_closed(&mut self) {
-        match self.wire.to_end() {
+        match self.wire.drain() {
             Ok(rest) => assert!(rest.is_empty(), "more than expected: {}", show(&rest)),
             // Closing with bytes unread resets the connection.
             Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
@@ -124,14 +126,6 @@ impl Client {
     /// Closes the sending direction.
     pub fn finish(&mut self) {
         self.wire.stream.shutdown(Shutdown::Write).unwrap();
-    }
-
-    /// Reads once, at most this much.
-    pub fn read_some(&mut self, most: usize) -> Vec<u8> {
-        let mut block = vec![0; most];
-        let read = self.wire.stream.read(&mut block).expect("reading from the edge");
-        block.truncate(read);
-        block
     }
 }
 

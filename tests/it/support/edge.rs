@@ -112,7 +112,8 @@ impl Edge {
     #[track_caller]
     pub fn address(&self, listener: &str) -> SocketAddr {
         self.wait(&format!("the address of listener {listener}"), |lines| {
-            let event = lines.events.iter().find(|e| e["event"] == "listening" && e["listener"] == listener)?;
+            let event =
+                lines.events.iter().find(|e| e["event"] == "listening" && e["listener"] == listener)?;
             Some(event["address"].as_str()?.parse().unwrap())
         })
     }

@@ -6,8 +6,7 @@ use super::origin::Origin;
 use std::fmt::Write;
 
 /// Probes that notice a change within the blink of an eye.
-pub const QUICK_PROBE: &str =
-    "probe: { tcp: {}, interval: 100ms, fast_interval: 100ms, timeout: 2s, rise: 1, fall: 1, start_grace: 10s }";
+pub const QUICK_PROBE: &str = "probe: { tcp: {}, interval: 100ms, fast_interval: 100ms, timeout: 2s, rise: 1, fall: 1, start_grace: 10s }";
 
 /// Probes that are done once the edge is ready: nothing but requests meets the origin afterwards.
 pub const ONE_PROBE: &str =

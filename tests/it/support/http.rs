@@ -54,7 +54,10 @@ impl Head {
         let mut words = self.start.split(' ');
         let version = words.next().unwrap();
         assert!(version == "HTTP/1.1" || version == "HTTP/1.0", "odd status line {:?}", self.start);
-        words.next().and_then(|s| s.parse().ok()).unwrap_or_else(|| panic!("odd status line {:?}", self.start))
+        words
+            .next()
+            .and_then(|s| s.parse().ok())
+            .unwrap_or_else(|| panic!("odd status line {:?}", self.start))
     }
 
     /// A request's method.
@@ -96,7 +99,11 @@ pub enum Framing {
 impl Framing {
     /// How the body after a request head ends.
     pub fn of_request(head: &Head) -> Framing {
-        if head.is_chunked() { Framing::Chunked } else { head.length().map_or(Framing::Empty, Framing::Length) }
+        if head.is_chunked() {
+            Framing::Chunked
+        } else {
+            head.length().map_or(Framing::Empty, Framing::Length)
+        }
     }
 
     /// How the body after a response head ends (RFC 9112, section 6.3).
@@ -148,7 +155,9 @@ impl<S: Read + Write> Wire<S> {
 
     fn fill_or_fail(&mut self) -> io::Result<()> {
         match self.fill()? {
-            0 => Err(io::Error::new(ErrorKind::UnexpectedEof, format!("ended after {:?}", show(&self.unused)))),
+            0 => {
+                Err(io::Error::new(ErrorKind::UnexpectedEof, format!("ended after {:?}", show(&self.unused))))
+            }
             _ => Ok(()),
         }
     }
@@ -185,7 +194,7 @@ impl<S: Read + Write> Wire<S> {
     }
 
     /// Everything to the end of the connection.
-    pub fn to_end(&mut self) -> io::Result<Vec<u8>> {
+    pub fn drain(&mut self) -> io::Result<Vec<u8>> {
         while self.fill()? > 0 {}
         Ok(std::mem::take(&mut self.unused))
     }
@@ -221,7 +230,8 @@ impl<S: Read + Write> Wire<S> {
             Framing::Chunked => loop {
                 let line = self.line()?;
                 let size = line.split(';').next().unwrap();
-                let size = u64::from_str_radix(size, 16).unwrap_or_else(|_| panic!("odd chunk size {line:?}"));
+                let size =
+                    u64::from_str_radix(size, 16).unwrap_or_else(|_| panic!("odd chunk size {line:?}"));
                 if size == 0 {
                     while !self.line()?.is_empty() {}
                     return Ok(());
@@ -253,7 +263,8 @@ pub fn show(bytes: &[u8]) -> String {
 
 /// A response with Content-Length and the given further header lines (each with CRLF).
 pub fn answer(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let mut answer = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
+    let mut answer =
+        format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len()).into_bytes();
     answer.extend_from_slice(body);
     answer
 }
