@@ -1,0 +1,21 @@
+//! Behaviour through real sockets: the binary itself between clients and stand-in nodes of this process.
+//!
+//! Every port is chosen by the system, every wait is for an event (a line of the edge's output, bytes on a
+//! socket, a record of a stand-in), and nothing asserts how long something took. What is missing after
+//! [`support::PATIENCE`] fails the test with everything the edge wrote.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should panic")]
+#![allow(unreachable_pub, reason = "one binary: `pub` says what a module offers to its siblings")]
+
+mod support;
+
+mod bodies;
+mod cookie;
+mod curl;
+mod framing;
+mod idle;
+mod persistence;
+mod running;
+mod stand_ins;
+mod tls;
+mod wcf;
+mod windows_auth;

@@ -1,0 +1,177 @@
+//! TLS on both sides.
+
+use crate::support::client::once;
+use crate::support::edge::{Edge, Keys, finish, said, write};
+use crate::support::farm::single;
+use crate::support::http::{Wire, answer};
+use crate::support::origin::{Conn, Origin};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::process::Command;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// A certificate authority with a folder for its files.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: TempDir,
+}
+
+impl Authority {
+    fn new() -> Authority {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "ca.pem", &issuer.pem());
+        Authority { issuer, folder }
+    }
+
+    fn path(&self, file: &str) -> String {
+        self.folder.path().join(file).display().to_string()
+    }
+
+    /// A certificate for a name; its files are `NAME.pem` and `NAME.key`.
+    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        write(self.folder.path(), &format!("{name}.pem"), &certificate.pem());
+        write(self.folder.path(), &format!("{name}.key"), &key.serialize_pem());
+        (certificate, key)
+    }
+
+    /// An origin that speaks TLS under a name and tells the name it was asked for.
+    fn origin(&self, name: &str) -> Origin {
+        let (certificate, key) = self.issue(name);
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        let config = Arc::new(config);
+        Origin::start(move |conn: Conn| {
+            let session = ServerConnection::new(config.clone()).unwrap();
+            let mut wire = Wire::new(StreamOwned::new(session, conn.wire.stream));
+            while let Ok(Some(_head)) = wire.head() {
+                let asked = wire.stream.conn.server_name().unwrap_or("nobody").to_owned();
+                let _ = wire.send(&answer("200 OK", "", asked.as_bytes()));
+            }
+        })
+    }
+}
+
+fn curl(edge: &Edge, authority: &Authority, arguments: &[&str]) -> std::process::Output {
+    let port = edge.address("web").port();
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "-i", "--max-time", "25", "--noproxy", "*", "--cacert", &authority.path("ca.pem")])
+        .args(["--resolve", &format!("mim.test:{port}:127.0.0.1")])
+        .args(arguments)
+        .arg(format!("https://mim.test:{port}/page"));
+    finish(&mut curl)
+}
+
+/// The configuration of a listener that speaks TLS as `mim.test`.
+fn secured(yaml: &str, authority: &Authority) -> String {
+    authority.issue("mim.test");
+    let tls = format!(
+        "\"127.0.0.1:0\", tls: {{ certificates: [ {{ certificate: \"{}\", key: \"{}\" }} ] }}",
+        authority.path("mim.test.pem"),
+        authority.path("mim.test.key")
+    );
+    yaml.replace("\"127.0.0.1:0\"", &tls)
+}
+
+#[test]
+fn a_listener_speaks_tls() {
+    let authority = Authority::new();
+    let origin = Origin::answering(|request| answer("200 OK", "", request.head.raw.as_slice()));
+    let edge = Edge::start(&secured(&single(&origin, "", ""), &authority));
+    for version in [&["--http1.1", "--tlsv1.2", "--tls-max", "1.2"][..], &["--http1.1", "--tlsv1.3"], &[]] {
+        let output = curl(&edge, &authority, version);
+        assert!(output.status.success(), "{version:?}: {}", said(&output));
+        let said = said(&output);
+        assert!(said.contains(" 200"), "{said}");
+        let said = said.to_lowercase();
+        assert!(said.contains("x-forwarded-proto: https\r\n"), "{said}");
+        assert!(said.contains(&format!("host: mim.test:{}\r\n", edge.address("web").port())), "{said}");
+    }
+    let stranger = Authority::new();
+    let output = curl(&edge, &stranger, &[]);
+    assert_eq!(output.status.code(), Some(60), "curl must not trust it: {}", said(&output));
+    let output = curl(&edge, &authority, &["--tls-max", "1.1", "--tlsv1.0"]);
+    assert!(!output.status.success(), "TLS 1.1 is no more: {}", said(&output));
+}
+
+#[test]
+fn plain_http_on_a_tls_port_gets_nothing() {
+    let authority = Authority::new();
+    let origin = Origin::answering(|_| answer("200 OK", "", b"MARKER"));
+    let edge = Edge::start(&secured(&single(&origin, "", ""), &authority));
+    let mut client = crate::support::client::Client::connect(edge.address("web"));
+    client.send(crate::support::client::get("/x"));
+    let said = client.wire.drain().unwrap_or_default();
+    assert!(!String::from_utf8_lossy(&said).contains("MARKER"));
+    assert!(origin.requests().is_empty());
+}
+
+#[test]
+fn the_cookie_is_secure_over_tls() {
+    let authority = Authority::new();
+    let origin = Origin::answering(|_| answer("200 OK", "", b"ok"));
+    let keys = Keys::new();
+    let yaml = single(&origin, "", "").replace("pool: app }", "pool: app, persistence: site }");
+    let group = format!(
+        "persistence:\n  site: {{ by: cookie, cookie: {{ name: EDGE, keys: [ \"{}\" ] }} }}\n",
+        keys.path().display()
+    );
+    let edge = Edge::start(&secured(&format!("{yaml}{group}"), &authority));
+    let output = curl(&edge, &authority, &[]);
+    let said = said(&output).to_lowercase();
+    let cookie = said.lines().find(|line| line.starts_with("set-cookie: edge=")).expect(&said);
+    assert!(cookie.split(';').any(|attribute| attribute.trim() == "secure"), "{cookie}");
+}
+
+/// A pool whose backend speaks TLS.
+fn towards(origin: &Origin, server_name: &str, ca: &Authority) -> String {
+    let tls = format!("tls: {{ server_name: {server_name}, ca: \"{}\" }},", ca.path("ca.pem"));
+    single(origin, &tls, "")
+}
+
+#[test]
+fn a_backend_is_reached_over_tls_under_its_name() {
+    let authority = Authority::new();
+    let origin = authority.origin("portal.test");
+    let edge = Edge::start(&towards(&origin, "portal.test", &authority));
+    for _ in 0..5 {
+        let response = once(edge.address("web"), crate::support::client::get("/x")).expect(200);
+        assert_eq!(response.text(), "portal.test", "the name is sent as SNI");
+    }
+}
+
+#[test]
+fn a_backend_with_the_wrong_certificate_is_502() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let origin = authority.origin("portal.test");
+    for (what, name, ca) in
+        [("wrong name", "other.test", &authority), ("untrusted", "portal.test", &stranger)]
+    {
+        let edge = Edge::start(&towards(&origin, name, ca));
+        once(edge.address("web"), crate::support::client::get("/x")).expect(502);
+        let entry = edge.next_request(|_| true);
+        assert!(entry["failure"].is_string(), "{what}: {entry}");
+    }
+}
+
+#[test]
+fn verification_is_off_only_where_it_is_written() {
+    let authority = Authority::new();
+    let origin = authority.origin("portal.test");
+    let edge = Edge::start(&single(&origin, "tls: { server_name: other.test, verify: false },", ""));
+    let response = once(edge.address("web"), crate::support::client::get("/x")).expect(200);
+    assert_eq!(response.text(), "other.test");
+}

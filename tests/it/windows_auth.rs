@@ -1,0 +1,148 @@
+//! NTLM and Negotiate authenticate a connection: nobody may be served over somebody else's.
+
+use crate::support::client::{Client, Response};
+use crate::support::edge::Edge;
+use crate::support::farm::ONE_PROBE;
+use crate::support::http::answer;
+use crate::support::origin::Origin;
+
+/// As IIS does it: a request with credentials makes its connection theirs; `/public` needs none.
+fn iis() -> Origin {
+    Origin::start(|mut conn| {
+        let mut user: Option<String> = None;
+        while let Some(request) = conn.request() {
+            if let Some(credentials) = request.head.value("authorization") {
+                user = Some(credentials.split(' ').next_back().unwrap().to_owned());
+            }
+            let public = request.head.target() == "/public";
+            conn.send(match &user {
+                _ if public => answer("200 OK", "", b"everybody"),
+                Some(user) => answer("200 OK", "Persistent-Auth: true\r\n", user.as_bytes()),
+                None => answer(
+                    "401 Unauthorized",
+                    "WWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM\r\n",
+                    b"who are you",
+                ),
+            });
+            if request.head.target() == "/bye" {
+                return;
+            }
+        }
+    })
+}
+
+fn portal(origin: &Origin, connection_auth: &str) -> Edge {
+    Edge::start(&format!(
+        "listeners:\n  web: {{ bind: \"127.0.0.1:0\" }}\nnodes:\n  portal1: {{ address: 127.0.0.1 }}\npools:\n  \
+         portal: {{ role: mim_portal, tls: null, connection_auth: {connection_auth}, {ONE_PROBE}, \
+         nodes: [ {{ node: portal1, port: {} }} ] }}\nroutes:\n  - {{ listener: web, pool: portal }}\n",
+        origin.port(0)
+    ))
+}
+
+#[track_caller]
+fn ask(client: &mut Client, path: &str, credentials: Option<&str>) -> Response {
+    let authorization = credentials.map(|c| format!("Authorization: {c}\r\n")).unwrap_or_default();
+    client.exchange(format!("GET {path} HTTP/1.1\r\nHost: portal.test\r\n{authorization}\r\n"))
+}
+
+#[test]
+fn two_client_connections_never_share_an_upstream_connection() {
+    let origin = iis();
+    let edge = portal(&origin, "always");
+    let web = edge.address("web");
+    let (mut alice, mut bob) = (Client::connect(web), Client::connect(web));
+    for _ in 0..5 {
+        assert_eq!(ask(&mut alice, "/public", None).expect(200).text(), "everybody");
+        assert_eq!(ask(&mut bob, "/public", None).expect(200).text(), "everybody");
+    }
+    let by: Vec<usize> = origin.requests().iter().map(|request| request.connection).collect();
+    assert_eq!(by, [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
+}
+
+#[test]
+fn authentication_stays_with_its_client_connection() {
+    for connection_auth in ["always", "auto"] {
+        for scheme in ["NTLM", "Negotiate", "Nego2", "negotiate", "Kerberos"] {
+            let origin = iis();
+            let edge = portal(&origin, connection_auth);
+            let web = edge.address("web");
+            let (mut alice, mut bob) = (Client::connect(web), Client::connect(web));
+            // Something to leave in a pool, if there is one.
+            ask(&mut alice, "/public", None).expect(200);
+            ask(&mut bob, "/public", None).expect(200);
+            // Pre-emptive: no 401 tells the edge.
+            let served = ask(&mut alice, "/x", Some(&format!("{scheme} alice"))).expect(200);
+            assert_eq!(served.text(), "alice");
+            for _ in 0..3 {
+                assert_eq!(
+                    ask(&mut alice, "/x", None).expect(200).text(),
+                    "alice",
+                    "{scheme}: it stays hers"
+                );
+                let refused = ask(&mut bob, "/x", None);
+                assert_eq!(refused.status(), 401, "{scheme}, {connection_auth}: Bob is {}", refused.text());
+            }
+            drop(alice);
+            origin.wait("the end of Alice's connection", |records| {
+                let hers = records.requests.iter().find(|r| r.head.value("authorization").is_some())?;
+                records.connections[hers.connection].closed.then_some(())
+            });
+            for _ in 0..4 {
+                ask(&mut Client::connect(web), "/x", None).expect(401);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_challenge_binds_and_passes_whole() {
+    for connection_auth in ["always", "auto"] {
+        let origin = iis();
+        let edge = portal(&origin, connection_auth);
+        let mut client = Client::connect(edge.address("web"));
+        let challenge = ask(&mut client, "/x", None).expect(401);
+        assert_eq!(challenge.head.values("www-authenticate"), ["Negotiate", "NTLM"]);
+        assert!(!challenge.head.has_token("connection", "close"), "{challenge:?}");
+        // The handshake goes on over the same connection.
+        assert_eq!(ask(&mut client, "/x", Some("NTLM carol")).expect(200).text(), "carol");
+        assert_eq!(ask(&mut client, "/x", None).expect(200).text(), "carol");
+        let by: Vec<usize> = origin.requests().iter().map(|request| request.connection).collect();
+        assert_eq!(by, [0, 0, 0], "{connection_auth}");
+        assert!(origin.requests().iter().all(|request| request.head.value("via").is_none()));
+    }
+}
+
+#[test]
+fn the_upstream_connection_goes_with_the_client() {
+    let origin = iis();
+    let edge = portal(&origin, "always");
+    let mut client = Client::connect(edge.address("web"));
+    ask(&mut client, "/public", None).expect(200);
+    assert!(!origin.records().connections[0].closed);
+    drop(client);
+    origin.wait("the close", |records| records.connections[0].closed.then_some(()));
+}
+
+#[test]
+fn the_client_goes_with_the_upstream_connection() {
+    let origin = iis();
+    let edge = portal(&origin, "always");
+    let mut client = Client::connect(edge.address("web"));
+    assert_eq!(ask(&mut client, "/x", Some("NTLM alice")).expect(200).text(), "alice");
+    assert_eq!(ask(&mut client, "/bye", None).expect(200).text(), "alice");
+    // Nobody may go on with a new upstream connection under the old name.
+    client.expect_closed();
+    assert_eq!(origin.records().connections.len(), 1);
+}
+
+#[test]
+fn never_means_plain_pooling() {
+    let origin = iis();
+    let edge = portal(&origin, "never");
+    let web = edge.address("web");
+    for _ in 0..20 {
+        ask(&mut Client::connect(web), "/public", None).expect(200);
+    }
+    assert!(origin.records().connections.len() < 20);
+}
