@@ -70,11 +70,7 @@ fn route<'a>(whole: Value<'a>, names: &Names<'_>) -> Read<'a> {
             None => Some(None),
             Some(value) => {
                 read.persistence = value.clone();
-                if value.is_null() {
-                    Some(None)
-                } else {
-                    value.reference(GROUP, &names.groups).map(Some)
-                }
+                if value.is_null() { Some(None) } else { value.reference(GROUP, &names.groups).map(Some) }
             }
         };
         read.max_body = mapping.or_none("max_body", None, |value| value.size(0..=1 << 40));

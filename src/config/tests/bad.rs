@@ -9,7 +9,8 @@ use super::*;
 fn every_error_says_place_value_and_remedy() {
     let folder = Folder::new();
     let mut wrong = String::new();
-    let cases = [YAML, KEYS, KINDS, LISTENERS, NODES, ENVIRONMENT, GROUPS, POOLS, ROUTES, REST, RELATIONS].concat();
+    let cases =
+        [YAML, KEYS, KINDS, LISTENERS, NODES, ENVIRONMENT, GROUPS, POOLS, ROUTES, REST, RELATIONS].concat();
     for case in cases.split("\n\n").filter(|case| !case.trim().is_empty()) {
         let (text, expected) = changed(case);
         let found = folder.bad(&text).join("\n").replace("edge.yaml:", "");
@@ -65,6 +66,22 @@ fn long_and_odd_values_are_shown_on_one_short_line() {
     let shown = format!("a\\n{}…", "b".repeat(58));
     let expected = "expected an IP address or a host name, without a port";
     assert_eq!(found, [format!("edge.yaml:4:17: nodes.a.address: {shown}, {expected}")]);
+}
+
+proptest::proptest! {
+    /// Whatever is cut out, doubled or overwritten: there is an answer, and errors come in order.
+    #[test]
+    fn a_mangled_file_is_answered(
+        at in 0..super::good::EVERYTHING.len(),
+        length in 0usize..40,
+        put in "[-a0:\\[\\]{},&*!'\"\\$ \\n]{0,6}",
+    ) {
+        let text = super::good::EVERYTHING;
+        let mangled = format!("{}{put}{}", &text[..at], &text[(at + length).min(text.len())..]);
+        let folder = std::path::Path::new("/nowhere/edge.yaml");
+        let errors = load_text(folder, &mangled, &|_| None).expect_err("the files are missing");
+        proptest::prop_assert!(errors.is_sorted_by_key(|error| (error.place.line, error.place.column)));
+    }
 }
 
 const YAML: &str = r##"
@@ -321,8 +338,8 @@ const GROUPS: &str = r##"
 
 - ip: { by: source_ip }
 + ip: { by: source_ip, idle_timeout: null, max_age: 1, first_choice: random, unavailable: wait, hold: 2h, after_recovery: go }
-7:38: persistence.ip.idle_timeout: null, expected a duration from 1s to 400d, such as 30s
-7:53: persistence.ip.max_age: 1, expected a duration from 1s to 400d, such as 30s
+7:38: persistence.ip.idle_timeout: null, expected a duration from 10ms to 400d, such as 30s
+7:53: persistence.ip.max_age: 1, expected a duration from 10ms to 400d, such as 30s
 7:70: persistence.ip.first_choice: random, expected least_pins, least_requests, round_robin or hash
 7:91: persistence.ip.unavailable: wait, expected redispatch or reject
 7:103: persistence.ip.hold: 2h, expected a duration from 0s to 1h, such as 30s
