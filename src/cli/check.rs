@@ -87,8 +87,8 @@ routes: [ { listener: web, pool: site } ]
         assert_eq!((code, out.as_str()), (ExitCode::FAILURE, ""));
         assert_eq!(
             err,
-            "FILE:4:26: pools.site.nodes[0].port: missing, expected a port, here or for the pool: a pool without \
-             a role has none of its own\nFILE:4:30: pools.site.prot: unknown key, did you mean port?\n"
+            "FILE:4:16: pools.site.port: missing, expected the nodes' port: a pool without a role has none of its \
+             own\nFILE:4:30: pools.site.prot: unknown key, did you mean port?\n"
         );
     }
 

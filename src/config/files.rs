@@ -4,7 +4,7 @@
 use super::ListenerTls;
 use super::read::Value;
 use crate::persistence::keys::KeyRing;
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::{Path, PathBuf};
 use tokio_rustls::rustls::crypto::ring::sign::any_supported_type;
@@ -26,7 +26,7 @@ pub(super) fn certificates(value: &Value<'_>) -> Option<(PathBuf, Vec<Certificat
             None
         }
         Err(error) => {
-            value.error(&format!("no valid PEM: {error}"));
+            value.error(broken_pem(&error));
             None
         }
     }
@@ -39,23 +39,18 @@ pub(super) fn certified_key(certificate: &Value<'_>, key: &Value<'_>) -> Option<
     let pem = contents(key, &key_path, "")?;
     let der = match PrivateKeyDer::from_pem_slice(&pem) {
         Ok(der) => der,
-        Err(rustls_pki_types::pem::Error::NoItemsFound) => {
+        Err(pem::Error::NoItemsFound) => {
             key.error("no private key in the file, expected PEM with BEGIN PRIVATE KEY");
             return None;
         }
         Err(error) => {
-            key.error(&format!("no valid PEM: {error}"));
+            key.error(broken_pem(&error));
             return None;
         }
     };
-    let signing = match any_supported_type(&der) {
-        Ok(signing) => signing,
-        Err(error) => {
-            key.error(&format!(
-                "no usable key: {error}; expected RSA of 2048 bits or more, ECDSA or Ed25519"
-            ));
-            return None;
-        }
+    let Ok(signing) = any_supported_type(&der) else {
+        key.error("no usable key, expected RSA of 2048 bits or more, ECDSA (P-256, P-384) or Ed25519");
+        return None;
     };
     let (certificate_path, chain) = chain?;
     match CertifiedKey::new(chain, signing).keys_match() {
@@ -67,10 +62,19 @@ pub(super) fn certified_key(certificate: &Value<'_>, key: &Value<'_>) -> Option<
             key.error("not the key of the certificate, expected the one it was issued for");
             None
         }
-        Err(error) => {
-            certificate.error(&format!("no usable certificate: {error}"));
+        Err(_) => {
+            certificate.error("no usable certificate, expected one of X.509 version 3 first in the file");
             None
         }
+    }
+}
+
+/// What is wrong with a PEM file; the library's own words show bytes.
+fn broken_pem(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section without its END line, expected PEM",
+        pem::Error::IllegalSectionStart { .. } => "a broken BEGIN line, expected PEM",
+        _ => "broken base64, expected PEM",
     }
 }
 

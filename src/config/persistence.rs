@@ -65,9 +65,11 @@ fn group<'a>(name: &str, whole: Value<'a>, nodes: &[&str]) -> Read<'a> {
         if let Some(value) = mapping.value("static") {
             (group.static_pins, *statics) = static_pins(&value, nodes);
         }
+        // A cookie holds whole seconds.
+        let shortest = if matches!(group.by, By::Cookie | By::Auto) { SECOND } else { SECOND / 100 };
         group.idle_timeout =
-            mapping.or("idle_timeout", group.idle_timeout, |value| value.duration(SECOND..=DAYS_400));
-        group.max_age = mapping.or_none("max_age", None, |value| value.duration(SECOND..=DAYS_400));
+            mapping.or("idle_timeout", group.idle_timeout, |value| value.duration(shortest..=DAYS_400));
+        group.max_age = mapping.or_none("max_age", None, |value| value.duration(shortest..=DAYS_400));
         group.first_choice =
             mapping.or("first_choice", group.first_choice, |value| value.word(&FIRST_CHOICE));
         group.unavailable = mapping.or("unavailable", group.unavailable, |value| value.word(&UNAVAILABLE));

@@ -15,6 +15,10 @@ pub(super) const CONNECTION_AUTH: [(&str, ConnectionAuth); 3] =
 const MILLISECOND: Duration = Duration::from_millis(1);
 const DAY: Duration = Duration::from_secs(86_400);
 const PORT: RangeInclusive<u64> = 1..=65_535;
+/// Stands for a port that nobody gave, until that is reported.
+const NO_PORT: u16 = 0;
+/// Stands for one that was reported already.
+const WRONG_PORT: u16 = 1;
 
 /// A pool that still lacks what only its routes know.
 pub(super) struct Read<'a> {
@@ -51,11 +55,15 @@ fn pool<'a>(name: &str, whole: Value<'a>, names: &[&str]) -> Read<'a> {
         nodes: whole.clone(),
     };
     whole.mapping("expected a mapping with role and nodes", |mapping| {
-        let role = mapping.or("role", Role::None, |value| value.word(&ROLES));
+        let written = mapping.value("role").map(|value| value.word(&ROLES));
+        // Where the role or the port is wrong, a missing port is no mistake of its own.
+        let spare = if written == Some(None) { WRONG_PORT } else { NO_PORT };
+        let role = written.flatten().unwrap_or(Role::None);
         read.pool = defaults(name, role);
-        let port_place = mapping.value("port");
-        let port_is_wrong = port_place.is_some();
-        let port = port_place.and_then(|value| value.number(PORT)).or(role.port());
+        let port = match mapping.value("port") {
+            Some(value) => value.number(PORT).unwrap_or(WRONG_PORT),
+            None => role.port().unwrap_or(spare),
+        };
         let tls = match mapping.value("tls") {
             None => Written::Absent,
             Some(value) if value.is_null() => Written::Null,
@@ -71,8 +79,7 @@ fn pool<'a>(name: &str, whole: Value<'a>, names: &[&str]) -> Read<'a> {
             value.list(expected)
         });
         for element in elements.unwrap_or_default() {
-            let shared =
-                Shared { names, role, port, port_is_wrong, tls: &tls, probe: &probe, pool: mapping.whole() };
+            let shared = Shared { names, role, port, tls: &tls, probe: &probe, pool: mapping.whole() };
             let Some((backend, tls)) = backend(&element, &shared) else { continue };
             if read.pool.backends.iter().any(|known| known.node == backend.node) {
                 element.error_about(names[backend.node], "expected each node once in a pool");
@@ -80,6 +87,9 @@ fn pool<'a>(name: &str, whole: Value<'a>, names: &[&str]) -> Read<'a> {
             }
             read.pool.backends.push(backend);
             read.tls.push(tls);
+        }
+        if read.pool.backends.iter().any(|backend| backend.port == NO_PORT) {
+            whole.missing("port", "expected the nodes' port: a pool without a role has none of its own");
         }
         behaviour(mapping, &mut read.pool);
     });
@@ -110,8 +120,7 @@ enum Written<'a> {
 struct Shared<'p, 'a> {
     names: &'p [&'p str],
     role: Role,
-    port: Option<u16>,
-    port_is_wrong: bool,
+    port: u16,
     tls: &'p Written<'a>,
     probe: &'p Probe,
     pool: &'p Value<'a>,
@@ -119,7 +128,6 @@ struct Shared<'p, 'a> {
 
 fn backend<'a>(element: &Value<'a>, shared: &Shared<'_, 'a>) -> Option<(Backend, Option<Tls<'a>>)> {
     let mut port = shared.port;
-    let mut port_is_wrong = shared.port_is_wrong;
     let mut probe = shared.probe.clone();
     let mut written = None;
     let node = if element.is_mapping() {
@@ -128,8 +136,7 @@ fn backend<'a>(element: &Value<'a>, shared: &Shared<'_, 'a>) -> Option<(Backend,
                 value.reference("node", shared.names)
             });
             if let Some(value) = mapping.value("port") {
-                port_is_wrong = true;
-                port = value.number(PORT).or(port);
+                port = value.number(PORT).unwrap_or(WRONG_PORT);
             }
             written = mapping.value("tls");
             if let Some(value) = mapping.value("probe") {
@@ -151,7 +158,7 @@ fn backend<'a>(element: &Value<'a>, shared: &Shared<'_, 'a>) -> Option<(Backend,
             Written::Tls(tls) => Some(tls.clone()),
             Written::Null => None,
             Written::Absent => {
-                let by_default = shared.role.is_portal() && port != Some(80);
+                let by_default = shared.role.is_portal() && port != 80;
                 by_default.then(|| Tls {
                     server_name: None,
                     ca: None,
@@ -161,14 +168,7 @@ fn backend<'a>(element: &Value<'a>, shared: &Shared<'_, 'a>) -> Option<(Backend,
             }
         },
     };
-    let node = node?;
-    if port.is_none() && !port_is_wrong {
-        element.missing(
-            "port",
-            "expected a port, here or for the pool: a pool without a role has none of its own",
-        );
-    }
-    Some((Backend { node, port: port.unwrap_or(1), tls: None, probe }, tls))
+    Some((Backend { node: node?, port, tls: None, probe }, tls))
 }
 
 fn upstream_tls<'a>(value: &Value<'a>, base: Option<&Tls<'a>>) -> Tls<'a> {

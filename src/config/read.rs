@@ -18,6 +18,9 @@ use std::time::Duration;
 /// The longest part of a value that an error repeats, in characters.
 const LONGEST_QUOTE: usize = 60;
 
+/// What [`Value::reference`] calls a persistence group.
+pub(super) const GROUP: &str = "persistence group";
+
 /// Looks up a variable of the environment.
 pub(super) type Environment<'e> = dyn Fn(&str) -> Option<String> + 'e;
 
@@ -296,11 +299,12 @@ impl<'a> Value<'a> {
         entries
     }
 
-    /// The index of what this text names among `names`.
+    /// The index of what this text names among `names`. Only groups need not exist; where anything else has no
+    /// names at all, its section was reported already.
     pub(super) fn reference(&self, what: &str, names: &[&str]) -> Option<usize> {
         let text = self.text(&format!("expected the name of a {what}"))?;
         let found = names.iter().position(|name| *name == text);
-        if found.is_none() {
+        if found.is_none() && (!names.is_empty() || what == GROUP) {
             let meant = suggestion(&text, names.iter().copied());
             let meant = meant.map(|name| format!("did you mean {name}? ")).unwrap_or_default();
             let known = if names.is_empty() { "there is none".into() } else { names.join(", ") };
@@ -395,7 +399,8 @@ impl<'a> Mapping<'a> {
     pub(super) fn not_built_unless(&mut self, key: &'static str, accepted: &[&str]) {
         self.not_built(key, &alternatives(accepted.iter().copied()), |value| match &value.raw.kind {
             RawKind::Scalar { text, quoted: false } => {
-                let is_off = accepted.contains(&"off") && parse_boolean(text) == Some(false);
+                let switched_off = accepted.contains(&"off") || accepted.contains(&"false");
+                let is_off = switched_off && parse_boolean(text) == Some(false);
                 accepted.contains(&text.as_str()) || is_off
             }
             RawKind::Scalar { text, quoted: true } => accepted.contains(&text.as_str()),

@@ -96,7 +96,7 @@ pub(super) fn shutdown_grace(root: &mut Mapping<'_>) -> Duration {
 pub(super) fn not_built(root: &mut Mapping<'_>) {
     if let Some(value) = root.value("session_store") {
         value.mapping("expected a mapping with enabled", |mapping| {
-            mapping.not_built_unless("enabled", &["false", "off", "no"]);
+            mapping.not_built_unless("enabled", &["false"]);
             mapping.not_built_unless("kind", &["embedded"]);
             mapping.not_built_unless("path", &["/var/lib/identity-edge"]);
         });

@@ -1,6 +1,6 @@
 //! The section `routes`.
 
-use super::read::{Mapping, Value};
+use super::read::{GROUP, Mapping, Value};
 use super::scalar::is_host_name;
 use super::{Pool, Route, listeners};
 use crate::route::{HostPattern, PathPrefix, RouteSpec, RouteTable};
@@ -70,14 +70,10 @@ fn route<'a>(whole: Value<'a>, names: &Names<'_>) -> Read<'a> {
             None => Some(None),
             Some(value) => {
                 read.persistence = value.clone();
-                if value.is_null() {
-                    Some(None)
-                } else {
-                    value.reference("persistence group", &names.groups).map(Some)
-                }
+                if value.is_null() { Some(None) } else { value.reference(GROUP, &names.groups).map(Some) }
             }
         };
-        read.max_body = mapping.or_none("max_body", None, |value| value.size(0..=1 << 50));
+        read.max_body = mapping.or_none("max_body", None, |value| value.size(0..=1 << 40));
     });
     read
 }

@@ -4,7 +4,7 @@
 //! documents are refused by name: an alias would let a small file grow without bound, and none of them says
 //! anything here that cannot be said without.
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 
 /// How deep mappings and lists may nest; the configuration itself needs seven levels.
 const DEEPEST: usize = 32;
@@ -58,7 +58,7 @@ pub(super) struct Problem {
 /// Reads `text` into a tree. Duplicate keys are reported beside it, as they do not keep the rest from being
 /// checked; anything else that is wrong ends the reading.
 pub(super) fn parse(text: &str) -> (Option<Raw>, Vec<Problem>) {
-    let mut builder = Builder { parser: Parser::new_from_str(text), problems: Vec::new() };
+    let mut builder = Builder { text, parser: Parser::new_from_str(text), problems: Vec::new() };
     let tree = match builder.document() {
         Ok(tree) => Some(tree),
         Err(problem) => {
@@ -78,6 +78,7 @@ pub(super) fn below(path: &str, key: &str) -> String {
 type Refused = Box<Problem>;
 
 struct Builder<'t> {
+    text: &'t str,
     parser: Parser<'t, StrInput<'t>>,
     problems: Vec<Problem>,
 }
@@ -86,9 +87,16 @@ impl<'t> Builder<'t> {
     fn next(&mut self) -> Result<(Event<'t>, Span), Refused> {
         match self.parser.next_event() {
             Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => Err(refused(*error.marker(), "", "no YAML", error.info())),
+            Some(Err(error)) => Err(refused(*error.marker(), "", "no YAML", &self.advice(&error))),
             None => Ok((Event::StreamEnd, Span::default())),
         }
+    }
+
+    /// The parser's words, and what probably helps.
+    fn advice(&self, error: &ScanError) -> String {
+        let line = self.text.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
+        let quotes = if line.contains("${") { "; a text with ${ needs quotes" } else { "" };
+        format!("{}{quotes}", error.info())
     }
 
     fn document(&mut self) -> Result<Raw, Refused> {

@@ -1,0 +1,325 @@
+use super::*;
+use crate::persistence::settings::{By, Secure};
+use crate::pool::AdminState;
+use std::time::Duration;
+
+/// Every kind of setting, each other than its default.
+pub(super) const EVERYTHING: &str = r#"
+listeners:
+  web:
+    bind: ["127.0.0.1:8443", "[::1]:8443", "127.0.0.1:0"]
+    tls: { certificates: [ { certificate: mim.pem, key: mim.key } ] }
+    http2: no
+    keepalive: 1m
+  plain: { bind: "0.0.0.0:${PORT}" }
+  soap: { bind: 0.0.0.0:5725 }
+nodes:
+  "1": { address: "::ffff:10.0.0.1", weight: 256, state: drain }
+  two: { address: Mim2.corp.example.com, backup: Yes, state: maintenance }
+persistence:
+  ip:
+    by: source_ip
+    source_ip: { ipv4_prefix: 24, ipv6_prefix: 64, capacity: 5, when_full: refuse }
+    static: { "10.9.0.0/16": "1", 2001:db8::/32: two }
+    idle_timeout: 500ms
+    max_age: 1d
+    first_choice: hash
+    unavailable: reject
+    hold: 0s
+    after_recovery: return
+    return_idle: 90s
+    first_requests: 0s
+  both:
+    by: auto
+    cookie:
+      name: a$b
+      keys: [keys.txt, "${KEYS}", more-keys.txt]
+      secure: on
+      http_only: off
+      same_site: None
+      domain: Example.com
+      path: /x
+  nothing: { by: none }
+pools:
+  soap: { role: mim_service, nodes: [two, "1"] }
+  portal:
+    role: mim_portal
+    nodes:
+      - two
+      - { node: "1", port: 8443, tls: { server_name: other.example.com, verify: false }, probe: { tcp: {}, rise: 9 } }
+    tls: { ca: mim.pem }
+    probe: { interval: 7s, fast_interval: 10ms, timeout: 1s, fall: 1, start_grace: 0s }
+    ejection: { consecutive_failures: 1, for: 1ms }
+    timeouts: { connect: 1s, read: 2s, write: 3s, idle: 4s, tunnel: 5s }
+    slow_start: 0s
+    keepalive_connections: 0
+  reset: { role: sspr_reset, nodes: ["1"], port: 80 }
+  sts: { role: mim_sts, nodes: ["1", two], connection_auth: always, tls: { server_name: 10.0.0.1 } }
+  site: { nodes: [ { node: two, port: 1 }, { node: "1", port: 2 } ], tls: null }
+routes:
+  - { listener: soap, pool: soap, persistence: ip, max_body: 1MiB }
+  - { listener: soap, path: /STS, pool: sts, persistence: ip, max_body: 1 }
+  - { listener: web, host: MIM.example.com, pool: portal, persistence: both, max_body: null }
+  - { listener: web, host: "*.example.com", path: /Reset, pool: reset, persistence: null }
+  - { name: home, listener: web, host: "[2001:db8::1]", pool: site, persistence: nothing }
+  - { listener: plain, host: "*", pool: site }
+log: { access: { to: access.log, format: text }, level: off }
+limits:
+  request_header_bytes: 65537
+  header_timeout: 1500ms
+  connections: 1
+  requests_per_connection: 2
+  waiting: 0
+shutdown: { grace: 0s }
+session_store: { enabled: off }
+federation: {}
+cluster: {}
+admin: { bind: 127.0.0.1:9901 }
+state: { path: null }
+"#;
+
+#[test]
+fn a_small_farm_has_every_default() {
+    let (config, warnings) = Folder::new().good(FARM);
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(config.listeners[0].keepalive, Duration::from_secs(120));
+    assert_eq!(config.nodes[0].weight, 1);
+    assert_eq!(config.groups[0].idle_timeout, Duration::from_secs(36_000));
+    assert_eq!(config.groups[1].idle_timeout, Duration::from_secs(3_600));
+    assert_eq!(config.groups[1].cookie.as_ref().unwrap().name, "EDGE-ck");
+    assert_eq!(config.routes[1].name, "web:site.test/");
+    assert_eq!((config.routes[0].pool, config.routes[0].group), (0, Some(0)));
+    assert_eq!(config.limits.request_header_bytes, 131_072);
+}
+
+#[test]
+fn roles_fill_in_what_they_need() {
+    let folder = Folder::new();
+    for (role, port, read, auth, tls, case_sensitive) in [
+        ("mim_service", 5725, 1200, ConnectionAuth::Auto, false, true),
+        ("mim_sts", 5726, 1200, ConnectionAuth::Auto, false, true),
+        ("mim_portal", 443, 300, ConnectionAuth::Always, true, false),
+        ("sspr_registration", 443, 120, ConnectionAuth::Always, true, false),
+        ("sspr_reset", 443, 120, ConnectionAuth::Auto, true, false),
+        ("none, port: 80", 80, 300, ConnectionAuth::Auto, false, true),
+    ] {
+        let (config, _) = folder
+            .good(&farm("role: none, nodes: [a, b], port: 80", &format!("role: {role}, nodes: [a, b]")));
+        let pool = &config.pools[1];
+        let seconds = |seconds| Duration::from_secs(seconds);
+        assert_eq!(pool.backends[1].port, port, "{role}");
+        assert_eq!(
+            pool.timeouts,
+            Timeouts {
+                connect: seconds(3),
+                read: seconds(read),
+                write: seconds(60),
+                idle: seconds(60),
+                tunnel: seconds(3600)
+            },
+            "{role}"
+        );
+        assert_eq!(pool.connection_auth, auth, "{role}");
+        let expected = UpstreamTls { server_name: "site.test".into(), ca: None, verify: true };
+        assert_eq!(pool.backends[0].tls, tls.then_some(expected), "{role}");
+        assert_eq!(config.routes[1].path.case_sensitive, case_sensitive, "{role}");
+    }
+}
+
+#[test]
+fn portals_are_plain_on_port_80_or_when_told_so() {
+    let folder = Folder::new();
+    for rest in ["port: 80", "tls: null", "tls: ~, port: 8080"] {
+        let role = format!("role: sspr_reset, nodes: [a, b], {rest}");
+        let (config, _) = folder.good(&farm("role: none, nodes: [a, b], port: 80", &role));
+        assert!(config.pools[1].backends.iter().all(|backend| backend.tls.is_none()), "{rest}");
+    }
+}
+
+#[test]
+fn everything_that_can_be_said_is_understood() {
+    let folder = Folder::new();
+    let (config, warnings) = folder.good(EVERYTHING);
+    assert_eq!(warnings, [""; 0]);
+    assert_eq!(config.listeners[1].bind, ["0.0.0.0:8080".parse().unwrap()], "from the environment");
+    assert_eq!(config.listeners[0].tls.as_ref().unwrap().key, folder.path().join("mim.key"));
+    assert_eq!(config.nodes[0].address, NodeAddress::Ip("10.0.0.1".parse().unwrap()));
+    assert_eq!(config.nodes[1].address, NodeAddress::Name("Mim2.corp.example.com".into()));
+    assert_eq!((config.nodes[1].state, config.nodes[1].backup), (AdminState::Maintenance, true));
+    let ip = &config.groups[0];
+    assert_eq!((ip.static_pins[0].0.to_string(), ip.static_pins[0].1.as_str()), ("10.9.0.0/16".into(), "1"));
+    assert_eq!(
+        (ip.idle_timeout, ip.max_age),
+        (Duration::from_millis(500), Some(Duration::from_secs(86_400)))
+    );
+    let both = &config.groups[1];
+    let cookie = both.cookie.as_ref().unwrap();
+    assert_eq!((both.by, cookie.secure, cookie.http_only), (By::Auto, Secure::Always, false));
+    assert_eq!(cookie.domain.as_deref(), Some("example.com"));
+    assert_eq!(cookie.keys.keys().len(), 2, "a file given twice adds no key");
+    let keys = ["keys.txt", "keys.txt", "more-keys.txt"].map(|name| folder.path().join(name));
+    assert_eq!(config.key_files, [vec![], keys.to_vec(), vec![]]);
+    let [one, two] = &config.pools[1].backends[..] else { panic!("two backends") };
+    assert_eq!((one.port, two.port, one.probe.rise, two.probe.rise, two.probe.fall), (443, 8443, 2, 9, 1));
+    let ca = Some(folder.path().join("mim.pem"));
+    let tls = |server_name: &str, verify| {
+        Some(UpstreamTls { server_name: server_name.into(), ca: ca.clone(), verify })
+    };
+    assert_eq!(one.tls, tls("mim.example.com", true), "the name of the only host");
+    assert_eq!(two.tls, tls("other.example.com", false), "the pool's authorities");
+    assert_eq!(config.routes[2].host, HostPattern::Exact("mim.example.com".into()));
+    assert_eq!(config.routes[3].host, HostPattern::Suffix("example.com".into()));
+    let names: Vec<&str> = config.routes.iter().map(|route| route.name.as_str()).collect();
+    let expected =
+        ["soap:*/", "soap:*/STS", "web:mim.example.com/", "web:*.example.com/Reset", "home", "plain:*/"];
+    assert_eq!(names, expected);
+    assert_eq!(config.log.access.to, AccessLogTarget::File(folder.path().join("access.log")));
+    assert_eq!(config.log.level, log::LevelFilter::Off);
+}
+
+#[test]
+fn what_is_shown_loads_to_the_same_configuration() {
+    let folder = Folder::new();
+    for text in [FARM, EVERYTHING] {
+        let (config, _) = folder.good(text);
+        let shown = show(&config);
+        // Read from another folder: the paths are absolute.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let again = load_text(&elsewhere.path().join("x.yaml"), &shown, &|_| None);
+        let again = again.unwrap_or_else(|errors| panic!("{errors:#?}\n{shown}")).0;
+        assert_eq!(format!("{again:#?}"), format!("{config:#?}"), "{shown}");
+        assert_eq!(show(&again), shown);
+    }
+}
+
+#[test]
+fn the_environment_is_put_into_quoted_texts() {
+    let folder = Folder::new();
+    let path = |text: &str| {
+        let (config, _) = folder.good(&farm("keys: [keys.txt]", &format!("keys: [keys.txt], path: {text}")));
+        config.groups[1].cookie.as_ref().unwrap().path.clone()
+    };
+    assert_eq!(path(r#""/${PORT}""#), "/8080");
+    assert_eq!(path("'/${PORT}${PORT}x'"), "/80808080x");
+    assert_eq!(path(r#""/$${PORT}""#), "/${PORT}", "two dollars stand for one");
+    assert_eq!(path(r#""/${DOLLAR}${PORT}""#), "/$8080", "a dollar from the environment is only that");
+    assert_eq!(path(r#""/$PORT$""#), "/$PORT$");
+    let shown = folder.good(&farm("keys: [keys.txt]", r#"keys: [keys.txt], path: "/$${PORT}""#)).0;
+    assert_eq!(folder.good(&show(&shown)).0.groups[1].cookie.as_ref().unwrap().path, "/${PORT}");
+}
+
+#[test]
+fn what_is_legal_but_looks_wrong_is_a_warning() {
+    let folder = Folder::new();
+    const SITE: &str = "role: none, nodes: [a, b], port: 80";
+    const ROUTE: &str = "host: site.test, pool: site, persistence: ck";
+    const KEYS: &str = "keys: [keys.txt]";
+    for (changes, expected) in [
+        (
+            &[
+                ("persistence: ip", "persistence: ck"),
+                (ROUTE, "host: site.test, pool: site, persistence: ip"),
+            ][..],
+            &[
+                "13:64: routes[0].persistence: ck, the clients of pool soap are SOAP clients, which send no cookies: use a group by source_ip",
+            ][..],
+        ),
+        (
+            &[(SITE, "role: mim_sts, nodes: [b, a]"), ("by: cookie", "by: auto")],
+            &[
+                "14:64: routes[1].persistence: ck, pool soap of the same nodes is in group ip: a client can get one node for each, though MIM needs the same",
+            ],
+        ),
+        (
+            &[(KEYS, "keys: [shared-keys.txt]")],
+            &[
+                "8:38: persistence.ck.cookie.keys[0]: the file's mode is 0644, other users may use the keys that protect the cookies; make it 0600",
+            ],
+        ),
+        (
+            &[("by: cookie", "by: source_ip")],
+            &["8:32: persistence.ck.cookie: unused, the group's clients are recognised by something else"],
+        ),
+        (
+            &[(KEYS, "keys: [keys.txt], same_site: None")],
+            &[
+                "8:29: persistence.ck.cookie: same_site None with secure auto, browsers drop such a cookie where it is not Secure, as on listener web without TLS; write secure: on if TLS ends in front of it",
+            ],
+        ),
+        (
+            &[(KEYS, "keys: [keys.txt], domain: example.com")],
+            &[
+                "8:29: persistence.ck.cookie: domain example.com, browsers drop a cookie for this domain from the host site.test of routes[1]",
+            ],
+        ),
+        (
+            &[
+                ("nodes:\n", "  more: { bind: \"127.0.0.1:0\" }\nnodes:\n"),
+                (ROUTE, "host: site.test, pool: soap"),
+            ],
+            &[
+                "3:9: listeners.more: no route, every request to this listener is answered 404",
+                "9:7: persistence.ck: no route, no request belongs to this group",
+                "12:9: pools.site: no route, no request reaches this pool",
+            ],
+        ),
+    ] {
+        let mut text = FARM.to_owned();
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from}");
+            text = text.replacen(from, to, 1);
+        }
+        let expected: Vec<String> =
+            expected.iter().map(|line| format!("warning: edge.yaml:{line}")).collect();
+        assert_eq!(folder.good(&text).1, expected, "{text}");
+    }
+}
+
+#[test]
+fn the_files_that_ship_are_good() {
+    let folder = Folder::new();
+    folder.write("corp-ca.pem", &std::fs::read_to_string(folder.path().join("mim.pem")).unwrap());
+    std::fs::copy(folder.path().join("keys.txt"), folder.path().join("cookie-keys.txt")).unwrap();
+    for name in ["minimal", "edge", "demo"] {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("conf/{name}.yaml"));
+        let text = std::fs::read_to_string(shipped).unwrap().replace("DEMO_KEYS", "KEYS");
+        let (config, warnings) = folder.good(&text);
+        assert_eq!(warnings, [""; 0], "{name}");
+        let again = folder.good(&show(&config)).0;
+        assert_eq!(format!("{again:?}"), format!("{config:?}"), "{name}");
+    }
+}
+
+#[test]
+fn the_portal_is_a_few_lines_more() {
+    let folder = Folder::new();
+    std::fs::copy(folder.path().join("keys.txt"), folder.path().join("cookie-keys.txt")).unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/minimal.yaml");
+    let text = std::fs::read_to_string(shipped).unwrap().replace("\n# ", "\n  ");
+    let text = text.replacen("  Clients address", "# Clients address", 1);
+    let (config, warnings) = folder.good(&text);
+    assert_eq!((config.listeners.len(), config.pools.len(), config.routes.len()), (3, 3, 3));
+    assert_eq!(warnings, [""; 0]);
+}
+
+/// The annotated file says which values are defaults: leaving those lines out changes nothing.
+#[test]
+fn the_annotated_file_tells_the_truth_about_defaults() {
+    let folder = Folder::new();
+    folder.write("corp-ca.pem", &std::fs::read_to_string(folder.path().join("mim.pem")).unwrap());
+    std::fs::copy(folder.path().join("keys.txt"), folder.path().join("cookie-keys.txt")).unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/edge.yaml");
+    let text = std::fs::read_to_string(shipped).unwrap();
+    let config = format!("{:?}", folder.good(&text).0);
+    let lines: Vec<&str> = text.lines().collect();
+    for (index, line) in lines.iter().enumerate() {
+        let marked =
+            line.split_once("# default").is_some_and(|(_, rest)| rest.is_empty() || rest.starts_with(';'));
+        if marked && !line.trim_start().starts_with("- ") {
+            let without: Vec<&str> =
+                lines.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, it)| *it).collect();
+            let (left, _) = folder.good(&without.join("\n"));
+            assert_eq!(format!("{left:?}"), config, "{line}");
+        }
+    }
+}
