@@ -92,10 +92,8 @@ pub struct Endpoint {
     pub address: Arc<Address>,
     /// Connects that failed, one after the other.
     failures: AtomicU32,
-    /// So many in a row take it out of service,
+    /// So many in a row take it out of service.
     pub eject_after: u32,
-    /// for so long.
-    pub eject_for: Duration,
     /// Rung when a request has reason to doubt the backend: its probe does not wait for its turn.
     pub doubt: Notify,
 }
@@ -108,10 +106,9 @@ impl Endpoint {
         origin: Arc<Origin>,
         address: Arc<Address>,
         eject_after: u32,
-        eject_for: Duration,
     ) -> Self {
         let failures = AtomicU32::new(0);
-        Self { backend, origin, address, failures, eject_after, eject_for, doubt: Notify::new() }
+        Self { backend, origin, address, failures, eject_after, doubt: Notify::new() }
     }
 
     /// Its address and port, once the node's name is resolved.
@@ -120,11 +117,11 @@ impl Endpoint {
         self.address.current().map(|ip| SocketAddr::new(ip, self.backend.port))
     }
 
-    /// Notes a failed connect; true when it was the one that is too many.
+    /// Notes a failed connect; true when there were too many in a row.
     pub fn connect_failed(&self) -> bool {
         self.doubt.notify_one();
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        failures == self.eject_after
+        failures >= self.eject_after
     }
 
     /// Notes a connect that succeeded.

@@ -248,7 +248,13 @@ fn ejection(value: &Value<'_>, ejection: &mut Ejection) {
             mapping.or("consecutive_failures", ejection.consecutive_failures, |value| {
                 value.number(1..=1_000_000)
             });
-        ejection.duration = mapping.or("for", ejection.duration, |value| value.duration(MILLISECOND..=DAY));
+        ejection.duration = mapping.or("for", ejection.duration, |value| {
+            let written = value.duration(MILLISECOND..=DAY)?;
+            if written != roles::EJECTION.duration {
+                value.error("not supported by this version, expected 30s");
+            }
+            Some(written)
+        });
     });
 }
 

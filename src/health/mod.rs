@@ -58,11 +58,8 @@ pub async fn observe(
         let result = attempt(endpoint, probe.timeout).await;
         let now = clock.refresh().mono;
         let before = live.health();
-        // An ejected backend stays out for its time: it took probes' connections before, too.
-        let ejected = live.down_cause() == Some(DownCause::Ejected);
-        if ejected && now < live.changed().after(endpoint.eject_for) {
-            judge = Judge::default();
-        } else if let Some(health) = judge.observe(before, result.is_ok(), probe.thresholds) {
+        // What requests' failed connects decided, probes may correct: both look at the same thing.
+        if let Some(health) = judge.observe(before, result.is_ok(), probe.thresholds) {
             let cause = DownCause::Connect;
             if live.set_health(health, cause, now) {
                 match (&result, health) {

@@ -29,6 +29,11 @@ pub(super) fn too_large(context: &RequestContext) -> Answer {
     answer(413, "the request's body is too large", context.request_id, "body_too_large", true)
 }
 
+/// The backend could not be trusted: its certificate, or its TLS, is not as configured.
+pub(super) fn untrusted(context: &RequestContext) -> Answer {
+    answer(502, "the server behind could not be verified", context.request_id, "tls_failed", false)
+}
+
 /// The target names a scheme that this listener does not speak.
 pub(super) fn other_scheme(context: &RequestContext) -> Answer {
     answer(421, "this scheme is not served here", context.request_id, "scheme_disagrees", false)

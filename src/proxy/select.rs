@@ -73,6 +73,10 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
 
 fn refuse(context: &mut RequestContext, reason: &'static str) -> Choice {
     context.outcome = Some("refused");
+    if context.connect_error == Some("tls_failed") {
+        // Waiting will not make a certificate right.
+        return Choice::Answer(rescue::untrusted(context));
+    }
     let retry_after = if reason == Refusal::TableFull.as_str() { 30 } else { 5 };
     Choice::Answer(rescue::unavailable(context, reason, retry_after))
 }
@@ -197,13 +201,12 @@ fn failed(shared: &Shared, context: &mut RequestContext, reason: &'static str) {
     if let Some(endpoint) = context.snapshot.pools.iter().find_map(|targets| {
         targets.endpoints.iter().find(|endpoint| Arc::ptr_eq(&endpoint.backend, selection.backend()))
     }) && endpoint.connect_failed()
+        && endpoint.backend.live.health() == Health::Up
     {
         let backend = &endpoint.backend;
-        if backend.live.set_health(Health::Down, DownCause::Ejected, now.mono) {
-            warn!(
-                "{} port {} is ejected after {} failed connects: {reason}",
-                backend.node.name, backend.port, endpoint.eject_after
-            );
+        if backend.live.set_health(Health::Down, DownCause::Connect, now.mono) {
+            let (node, port, failures) = (&backend.node.name, backend.port, endpoint.eject_after);
+            warn!("{node} port {port} is down after {failures} failed connects in a row: {reason}");
             shared.news.tell();
         }
     }

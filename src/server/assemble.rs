@@ -143,7 +143,6 @@ fn assemble_pool(
             Arc::new(Origin::new(tls, patience, keep_idle)),
             addresses[backend.node].clone(),
             config.ejection.consecutive_failures,
-            config.ejection.duration,
         ));
         let probe = Probe {
             interval: backend.probe.interval,
