@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 /// One view of the configuration.
 #[derive(Debug)]
@@ -96,6 +96,8 @@ pub struct Endpoint {
     pub eject_after: u32,
     /// Rung when a request has reason to doubt the backend: its probe does not wait for its turn.
     pub doubt: Notify,
+    /// Held by the one request that tries whether the backend takes connections again.
+    pub trial: Semaphore,
 }
 
 impl Endpoint {
@@ -108,7 +110,7 @@ impl Endpoint {
         eject_after: u32,
     ) -> Self {
         let failures = AtomicU32::new(0);
-        Self { backend, origin, address, failures, eject_after, doubt: Notify::new() }
+        Self { backend, origin, address, failures, eject_after, doubt: Notify::new(), trial: Semaphore::new(1) }
     }
 
     /// Its address and port, once the node's name is resolved.
