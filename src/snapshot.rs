@@ -60,6 +60,17 @@ pub struct RouteGroup {
     pub idle_timeout: Duration,
 }
 
+/// When an upstream connection is bound to a client's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binds {
+    /// As soon as a request or a response shows connection-bound authentication.
+    OnSight,
+    /// From the first request.
+    Always,
+    /// Never.
+    Never,
+}
+
 /// A pool and how its backends are reached.
 #[derive(Debug)]
 pub struct PoolTargets {
@@ -69,8 +80,8 @@ pub struct PoolTargets {
     pub name: Arc<str>,
     /// In the order of the pool's backends.
     pub endpoints: Vec<Arc<Endpoint>>,
-    /// An upstream connection belongs to one client connection from its first request.
-    pub bound: bool,
+    /// When an upstream connection is bound to a client's connection.
+    pub binds: Binds,
 }
 
 impl PoolTargets {

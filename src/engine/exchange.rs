@@ -345,9 +345,9 @@ impl<H: Handler> Exchange<'_, H> {
     }
 
     /// Relays the final response and whatever is left of the request's body.
-    async fn respond(&mut self, client: &mut Client, target: Target, arrived: Arrived) -> After {
+    async fn respond(&mut self, client: &mut Client, mut target: Target, arrived: Arrived) -> After {
         let Arrived { mut upstream, buffer: mut held, head, mut upload } = arrived;
-        let (facts, length, keep) = match self.rewrite(&mut held, head, &target, &upload) {
+        let (facts, length, keep) = match self.rewrite(&mut held, head, &mut target, &upload) {
             Ok(rewritten) => rewritten,
             Err(fault) => return self.fail(client, &Failure::UpstreamFault(fault), None).await,
         };
@@ -457,14 +457,15 @@ impl<H: Handler> Exchange<'_, H> {
         &mut self,
         held: &mut Buffer,
         length: usize,
-        target: &Target,
+        target: &mut Target,
         upload: &Upload,
     ) -> Result<(ResponseFacts, usize, bool), ResponseFault> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut storage = FieldStorage::new();
             let head = parse_response(&held.bytes()[..length], &mut storage, &self.facts)?;
             let mut edits = Edits::new(&mut scratch.added);
-            self.handler.respond(&mut self.context, &head, &mut edits);
+            let binding = self.handler.respond(&mut self.context, &head, &mut edits);
+            target.binding = target.binding.or(binding);
             let facts = head.facts;
             let dechunk = self.dechunks(&facts);
             let keep = self.facts.keep_alive

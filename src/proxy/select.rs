@@ -7,7 +7,7 @@ use crate::engine::handler::{Binding, Bindings, Choice, Target};
 use crate::engine::upstream::{ConnectError, connect, keep_idle};
 use crate::persistence::{AfterFailure, Decision, Refusal, Selection, Wait, WaitReason};
 use crate::pool::{AdminState, DownCause, Health};
-use crate::snapshot::Endpoint;
+use crate::snapshot::{Binds, Endpoint};
 use log::warn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,8 +93,10 @@ fn target(
     let mut backend = selection.backend();
     let mut last = false;
     let mut binding = None;
-    if targets.bound {
-        let scope = u32::try_from(pool).unwrap_or(u32::MAX);
+    let scope = scope(pool);
+    if targets.binds == Binds::Always
+        || targets.binds == Binds::OnSight && (context.authenticates || bindings.member(scope).is_some())
+    {
         let mut member = backend.node.id;
         if let Some(bound) = bindings.member(scope)
             && bound != u32::from(member.0)
@@ -116,6 +118,11 @@ fn target(
     Some(Target { origin: endpoint.origin.clone(), address, connect_within, binding, last })
 }
 
+/// The engine's name for a pool's bindings.
+pub(super) fn scope(pool: usize) -> u32 {
+    u32::try_from(pool).unwrap_or(u32::MAX)
+}
+
 /// Waits until `at`; a change of health may make it worth while earlier.
 async fn pause(shared: &Shared, at: Millis) {
     let mut news = shared.news.listen();
@@ -130,7 +137,10 @@ async fn pause(shared: &Shared, at: Millis) {
 async fn hold(shared: &Shared, context: &RequestContext, pool: usize, wait: &Wait) {
     let mut news = shared.news.listen();
     let targets = context.snapshot.pools.get(pool).filter(|_| wait.try_connect);
-    let endpoint = targets.and_then(|targets| Some((targets.endpoint(&wait.backend)?, !targets.bound)));
+    let endpoint = targets.and_then(|targets| {
+        let keep = targets.binds != Binds::Always;
+        Some((targets.endpoint(&wait.backend)?, keep))
+    });
     let expected = match wait.reason {
         WaitReason::Hold => Health::Down,
         WaitReason::FirstProbe => Health::Unknown,
