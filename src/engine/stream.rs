@@ -103,7 +103,7 @@ impl Upstream {
     pub(super) fn is_quiet(&mut self) -> bool {
         if let Self::Plain(tcp) = self {
             let mut byte = [std::mem::MaybeUninit::uninit()];
-            let peeked = SockRef::from(tcp).peek(&mut byte);
+            let peeked = SockRef::from(&*tcp).peek(&mut byte);
             return peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
         }
         self.seems_quiet()
