@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What to do with a request.
+#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for every request")]
 #[derive(Debug)]
 pub enum Decision {
     /// Send it to the selection's backend.
@@ -162,14 +163,12 @@ pub(super) enum Memory {
     Cookie(CookieMemory),
 }
 
-/// What a cookie said and what the next one would say.
+/// What a cookie said and what the next one will.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CookieMemory {
     /// The cookie that came, if a usable one came.
     pub(super) read: Option<Ticket>,
-    /// What to write if anything changed; its `renewed` is set when it is written.
-    pub(super) home: NodeTag,
-    /// Whether it is due whatever the time.
+    /// Whether a new one is due whatever the time.
     pub(super) changed: bool,
     /// Whether the session's age starts anew.
     pub(super) anew: bool,
@@ -251,6 +250,6 @@ impl Tried {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.nodes[0].is_none()
+        self.nodes.iter().all(Option::is_none)
     }
 }

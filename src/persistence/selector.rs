@@ -1,13 +1,24 @@
 //! The selector: one immutable view of the configuration over state that outlives it.
 
+mod by_address;
+mod by_cookie;
+mod failure;
+mod judge;
+mod memory;
+mod placement;
+#[cfg(test)]
+mod tests;
+
 use super::client_class::{ClientClass, Why};
 use super::cookie::{CookieCodec, CookieReading};
-use super::decision::{AfterFailure, Decision, PinEvent, Refusal, Selection};
+use super::decision::{Decision, Memory, Outcome, Refusal, Selection, Tried, Wait, WaitReason};
 use super::group::{Group, GroupStats, SelectorLive};
-use super::settings::GroupSettings;
+use super::settings::{By, GroupSettings};
+use crate::client_addr::canonical;
 use crate::clock::Now;
 use crate::id::NodeId;
-use crate::pool::{Node, Pool};
+use crate::pool::{Backend, Node, Pool};
+use placement::{Ask, Placement, place};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -23,10 +34,14 @@ pub struct Facts {
 }
 
 /// Chooses a node for every request and remembers it. See the module's page.
+///
+/// Indices of pools and groups are those of the vectors it was made from: a request that began with one
+/// selector ends with it, also when a reload has put another in its place.
 #[derive(Debug)]
 pub struct Selector {
-    pools: Vec<Arc<Pool>>,
     groups: Vec<Group>,
+    /// For routes without a group, by pool.
+    alone: Vec<Group>,
 }
 
 impl Selector {
@@ -39,69 +54,162 @@ impl Selector {
         groups: Vec<(GroupSettings, Vec<usize>)>,
         live: &SelectorLive,
     ) -> Self {
-        let _ = (nodes, groups, live);
-        Self { pools, groups: Vec::new() }
+        let groups = groups.into_iter().map(|(settings, members)| {
+            let live = live.group(&settings);
+            let members: Vec<_> = members.iter().filter_map(|pool| pools.get(*pool)).collect();
+            Group::new(settings, &members, &nodes, live)
+        });
+        Self { groups: groups.collect(), alone: pools.iter().map(Group::alone).collect() }
     }
 
     /// The codec of a group that uses cookies: reads them for [`Facts`] and strips them upstream.
     #[must_use]
     pub fn codec(&self, group: usize) -> Option<&CookieCodec> {
-        let _ = group;
-        None
+        self.groups.get(group)?.codec.as_ref()
     }
 
     /// Decides where a request to `pool` goes. `group` is the route's persistence group, if it has one.
     #[must_use]
     pub fn select(&self, pool: usize, group: Option<usize>, facts: &Facts, now: Now) -> Decision {
-        let _ = (pool, group, facts, now);
-        Decision::Refuse(Refusal::NoNode)
-    }
-
-    /// Decides again after the previous backend could not be reached, or its hold is over.
-    #[must_use]
-    pub fn select_again(&self, previous: Selection, now: Now) -> Decision {
-        let _ = (previous, now);
-        Decision::Refuse(Refusal::NoNode)
-    }
-
-    /// Tells that a connect to the selection's backend failed; the backend is told too. Nothing of the
-    /// request may have been sent.
-    pub fn after_connect_failure(&self, selection: &mut Selection, now: Now) -> AfterFailure {
-        let _ = (selection, now);
-        AfterFailure::Reselect
-    }
-
-    /// Remembers the node that answered, at the first final response head (any status, or 101). Says what
-    /// other edges should know. An answer from another node than the selected one changes nothing.
-    #[must_use]
-    pub fn commit(&self, selection: &mut Selection, served_by: NodeId, now: Now) -> Vec<PinEvent> {
-        let _ = (selection, served_by, now);
-        Vec::new()
-    }
-
-    /// Appends the value of a Set-Cookie header to `out` if one is due. True if it did.
-    pub fn set_cookie(&self, selection: &Selection, https: bool, now: Now, out: &mut Vec<u8>) -> bool {
-        let _ = (selection, https, now, out);
-        false
+        let Some(found) = self.group(pool, group) else { return Decision::Refuse(Refusal::NoNode) };
+        let (class, sign) = facts.class;
+        let request = Request {
+            pool,
+            group,
+            client: canonical(facts.client),
+            class,
+            why: Why::Group,
+            tried: Tried::default(),
+            came_from: None,
+            now,
+        };
+        let ticket = match &facts.cookie {
+            CookieReading::Valid(ticket) => Some(*ticket),
+            _ => None,
+        };
+        match (found.settings.by, ticket, class) {
+            (By::None, ..) => unpinned(found, &request),
+            (By::SourceIp, ..) => by_address::select(found, &request, None),
+            (By::Cookie, ..) => by_cookie::select(found, &request, ticket),
+            (By::Auto, Some(_), _) => {
+                by_cookie::select(found, &Request { why: Why::Cookie, ..request }, ticket)
+            }
+            (By::Auto, None, ClientClass::Soap) => {
+                by_address::select(found, &Request { why: sign, ..request }, None)
+            }
+            (By::Auto, None, ClientClass::Browser) => {
+                by_cookie::select(found, &Request { why: sign, ..request }, None)
+            }
+        }
     }
 
     /// Ends a request and renews its pin.
-    pub fn finish(&self, selection: Selection, now: Now) {
-        let _ = (selection, now);
+    pub fn finish(&self, mut selection: Selection, now: Now) {
+        if let (Memory::Pin { key, .. }, Some(live)) = (selection.memory, &selection.live) {
+            live.pins.finish(key, now.mono);
+            selection.memory = Memory::None;
+        }
     }
 
-    /// Takes over what another edge told.
-    pub fn apply(&self, event: &PinEvent, now: Now) {
-        let _ = (event, now);
-    }
-
-    /// Removes expired pins, looking at no more than about `budget` of them. Call it a few times a second.
+    /// Removes expired pins, looking at no more than about `budget` places in each table. Call it a few
+    /// times a second.
     pub fn sweep(&self, now: Now, budget: usize) {
-        let _ = (now, budget);
+        for group in &self.groups {
+            for table in [&group.live.pins, &group.live.first_requests, &group.live.moves] {
+                table.sweep(now.mono, budget);
+            }
+        }
     }
 
     /// The groups, in the order they were given.
     pub fn groups(&self) -> impl Iterator<Item = GroupStats<'_>> {
         self.groups.iter().map(Group::stats)
+    }
+
+    fn group(&self, pool: usize, group: Option<usize>) -> Option<&Group> {
+        match group {
+            Some(group) => self.groups.get(group),
+            None => self.alone.get(pool),
+        }
+    }
+}
+
+/// One request, as the rules see it.
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    pool: usize,
+    group: Option<usize>,
+    client: IpAddr,
+    class: ClientClass,
+    why: Why,
+    tried: Tried,
+    /// The node the client was on before its last move; preferred when the move leads nowhere.
+    came_from: Option<NodeId>,
+    now: Now,
+}
+
+/// A node was found.
+struct Found {
+    backend: Arc<Backend>,
+    outcome: Outcome,
+    whole: bool,
+    memory: Memory,
+    came_from: Option<NodeId>,
+}
+
+impl Request {
+    fn found(&self, group: &Group, found: Found) -> Decision {
+        found.backend.live.request_began();
+        let is_static = matches!(found.memory, Memory::Pin { .. }) && group.static_home(self.client).is_some();
+        Decision::Use(Selection {
+            backend: found.backend,
+            outcome: found.outcome,
+            why: if is_static { Why::Static } else { self.why },
+            class: self.class,
+            whole: found.whole,
+            pool: self.pool,
+            group: self.group,
+            client: self.client,
+            live: matches!(found.memory, Memory::Pin { .. }).then(|| Arc::clone(&group.live)),
+            memory: found.memory,
+            tried: self.tried,
+            came_from: found.came_from,
+            hold_until: None,
+            failures: 0,
+            served_elsewhere: false,
+        })
+    }
+}
+
+/// A request that nobody remembers.
+fn unpinned(group: &Group, request: &Request) -> Decision {
+    let key = super::stick_table::Key::address(request.client, 32, 128);
+    let ask = Ask {
+        pool: request.pool,
+        key: key.bytes(),
+        pinned: false,
+        tried: &request.tried,
+        prefer: None,
+        now: request.now.mono,
+    };
+    match place(group, &ask) {
+        Placement::On { backend, whole } => {
+            let (backend, memory) = (Arc::clone(backend), Memory::None);
+            let found = Found { backend, outcome: Outcome::Unpinned, whole, memory, came_from: None };
+            request.found(group, found)
+        }
+        other => without_node(&other),
+    }
+}
+
+fn without_node(placement: &Placement<'_>) -> Decision {
+    match placement {
+        Placement::Wait { backend, until } => Decision::Wait(Wait {
+            until: *until,
+            backend: Arc::clone(backend),
+            try_connect: false,
+            reason: WaitReason::FirstProbe,
+        }),
+        _ => Decision::Refuse(Refusal::NoNode),
     }
 }

@@ -80,13 +80,12 @@ impl StickTable {
     /// An empty table. Its number of shards is fixed by the capacity it starts with.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        let shards = if limits.capacity <= LARGEST_SINGLE {
-            1
-        } else {
-            limits.capacity.div_ceil(LARGEST_SINGLE).checked_next_power_of_two().map_or(MOST_SHARDS, |shards| {
-                shards.min(MOST_SHARDS)
-            })
-        };
+        let shards = limits.capacity.div_ceil(LARGEST_SINGLE).clamp(1, MOST_SHARDS);
+        Self::with_shards(limits, shards.next_power_of_two())
+    }
+
+    /// `shards` is a power of two, at most [`MOST_SHARDS`].
+    fn with_shards(limits: Limits, shards: usize) -> Self {
         let table = Self {
             shards: (0..shards).map(|_| Part::default()).collect(),
             hasher: foldhash::fast::RandomState::default(),
@@ -101,18 +100,19 @@ impl StickTable {
             refusals: AtomicU64::new(0),
             expirations: AtomicU64::new(0),
         };
-        table.set_limits(limits, Millis(0));
+        table.set_limits(limits);
         table
     }
 
     /// Holds the table to `limits` from now on. Pins beyond a smaller capacity are evicted, oldest first, as
     /// far as they have no requests in flight; those that have stay until later.
-    pub fn set_limits(&self, limits: Limits, now: Millis) {
+    pub fn set_limits(&self, limits: Limits) {
         let ticks = limits.idle_timeout.as_millis() / u128::from(entry::TICK_MILLIS);
         self.idle_ticks.store(u32::try_from(ticks).unwrap_or(u32::MAX), Ordering::Relaxed);
         self.evict.store(limits.evict, Ordering::Relaxed);
         self.capacity.store(limits.capacity, Ordering::Relaxed);
-        while self.len() > limits.capacity && self.evict_one(tick(now), false) {}
+        let latest = self.latest.load(Ordering::Relaxed);
+        while self.len() > limits.capacity && self.evict_one(latest, false) {}
     }
 
     /// Runs `change` on the pin of `key`, in one critical section. None if there is no pin (any more).
