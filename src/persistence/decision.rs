@@ -132,7 +132,7 @@ pub struct PinEvent {
 }
 
 /// A request's hold on a backend and, where there is one, on the pin that led there. While it lives the pin
-/// does not expire. Dropping it lets go without renewing the pin; `finish` renews it.
+/// does not expire. `finish` ends it at a moment; dropping it ends it at the latest moment the table knows.
 #[derive(Debug)]
 pub struct Selection {
     pub(super) backend: Arc<Backend>,

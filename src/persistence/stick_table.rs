@@ -160,26 +160,24 @@ impl StickTable {
         self.change(part, &mut shard, hash, key, |pin| change(pin, there)).ok_or(Full)
     }
 
-    /// One request fewer in flight. Does not renew the pin.
+    /// One request fewer in flight, by somebody who has no clock: the pin is renewed to the latest moment the
+    /// table was told of. A request that was broken off was a sign of life until then, and an idle gap that
+    /// began before its end would be none.
     pub(super) fn release(&self, key: Key) {
-        self.end(key, None);
+        self.end(key, self.latest.load(Ordering::Relaxed));
     }
 
     /// One request fewer in flight; renews the pin.
     pub(super) fn finish(&self, key: Key, now: Millis) {
-        self.end(key, Some(self.note(now)));
+        self.end(key, self.note(now));
     }
 
-    fn end(&self, key: Key, touch: Option<u32>) {
+    fn end(&self, key: Key, tick: u32) {
         let (part, hash) = self.part(key);
         let mut shard = part.shard.lock();
         let _ = self.change(part, &mut shard, hash, key, |pin| {
             pin.in_flight = pin.in_flight.saturating_sub(1);
-            // A provisional pin lives for a moment after its last sharer, however that one ended.
-            let tick = touch.or(pin.provisional.then(|| self.latest.load(Ordering::Relaxed)));
-            if let Some(tick) = tick {
-                pin.touch(tick);
-            }
+            pin.touch(tick);
         });
     }
 

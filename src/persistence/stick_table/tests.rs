@@ -265,13 +265,10 @@ fn run(ops: &[Op], evict: bool, shards: usize) {
                 let held = model.pins.iter_mut().find(|(key, pin)| *key == key_of(number) && pin.in_flight > 0);
                 let Some((_, pin)) = held else { continue };
                 pin.in_flight -= 1;
+                pin.touch_at(now);
                 if matches!(op, Op::Finish(_)) {
-                    pin.touch_at(now);
                     table.finish(key_of(number), now);
                 } else {
-                    if pin.provisional {
-                        pin.touch_at(now);
-                    }
                     table.release(key_of(number));
                 }
             }
