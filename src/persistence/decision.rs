@@ -11,7 +11,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What to do with a request.
-#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for every request")]
 #[derive(Debug)]
 pub enum Decision {
     /// Send it to the selection's backend.
@@ -105,7 +104,8 @@ impl Outcome {
 /// What follows a failed connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterFailure {
-    /// Try the same backend again at `at`; give up at `until`. A connect must not outlast `until` either.
+    /// Try the same backend again at `at`, and let no connect outlast `until`. The last try begins a tenth
+    /// of a second before `until`.
     RetrySame {
         /// When to try.
         at: Millis,

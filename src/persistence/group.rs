@@ -1,7 +1,9 @@
 //! A persistence group: its settings, its nodes, and what it remembers.
 
 use super::cookie::CookieCodec;
-use super::settings::{AfterRecovery, By, FirstChoice, GroupSettings, SourceIpSettings, Unavailable, WhenFull};
+use super::settings::{
+    AfterRecovery, By, FirstChoice, GroupSettings, SourceIpSettings, Unavailable, WhenFull,
+};
 use super::stick_table::{Key, Limits, StickTable};
 use crate::client_addr::IpPrefix;
 use crate::clock::Millis;
@@ -177,8 +179,10 @@ impl Group {
             })
             .collect();
         homes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.length()));
-        let codec =
-            settings.cookie.as_ref().map(|cookie| CookieCodec::new(&settings.name, cookie, Arc::clone(&cookie.keys)));
+        let codec = settings
+            .cookie
+            .as_ref()
+            .map(|cookie| CookieCodec::new(&settings.name, cookie, Arc::clone(&cookie.keys)));
         let name = settings.name.as_str().into();
         Self { settings, name, live, codec, members, by_node, by_tag, homes }
     }

@@ -36,10 +36,10 @@ fn every_first_choice_places_every_client_once() {
     for first_choice in
         [FirstChoice::LeastPins, FirstChoice::LeastRequests, FirstChoice::RoundRobin, FirstChoice::Hash]
     {
-        let farm = Farm::new("a b c", crate::persistence::settings::GroupSettings {
-            first_choice,
-            ..settings(By::SourceIp)
-        });
+        let farm = Farm::new(
+            "a b c",
+            crate::persistence::settings::GroupSettings { first_choice, ..settings(By::SourceIp) },
+        );
         for client in 0..40 {
             let (node, _) = farm.serve(0, client);
             assert_eq!(farm.serve(1, client), (node, Outcome::Persisted));
@@ -178,8 +178,11 @@ fn a_reload_keeps_pins_by_name_and_moves_those_of_a_node_that_left() {
 #[test]
 fn a_static_client_has_its_home_by_the_longest_prefix() {
     let mut group = settings(By::SourceIp);
-    group.static_pins =
-        vec![(prefix("10.0.0.0/24"), "b".into()), (prefix("10.0.0.7/32"), "c".into()), (prefix("10.0.0.8/32"), "?".into())];
+    group.static_pins = vec![
+        (prefix("10.0.0.0/24"), "b".into()),
+        (prefix("10.0.0.7/32"), "c".into()),
+        (prefix("10.0.0.8/32"), "?".into()),
+    ];
     let farm = Farm::new("a b c", group);
     assert_eq!(farm.used(0, 7).backend().node.name, "c");
     let selection = farm.used(0, 1);
@@ -197,7 +200,10 @@ fn a_static_client_is_held_for_its_home_and_always_returns() {
     let mut farm = Farm::new("a b", group);
     farm.down(0, "b");
     let wait = waits(farm.select(0, 1));
-    assert_eq!((wait.until, wait.reason), (farm.now.mono.after(Duration::from_millis(HOLD)), WaitReason::Hold));
+    assert_eq!(
+        (wait.until, wait.reason),
+        (farm.now.mono.after(Duration::from_millis(HOLD)), WaitReason::Hold)
+    );
     farm.pass(HOLD);
     assert_eq!(farm.serve(0, 1), ("a".into(), Outcome::Redispatched));
     farm.up(0, "b");
@@ -224,9 +230,8 @@ fn a_static_client_without_its_home_is_refused_where_that_is_wanted_and_placed_w
 fn a_group_without_persistence_and_a_route_without_a_group_place_every_request() {
     let farm = Farm::new("a b", settings(By::None));
     for group in [Some(0), None] {
-        let held: Vec<_> = (0..10)
-            .map(|_| used(farm.selector.select(0, group, &Farm::facts(1), farm.now)))
-            .collect();
+        let held: Vec<_> =
+            (0..10).map(|_| used(farm.selector.select(0, group, &Farm::facts(1), farm.now))).collect();
         let on_a = held.iter().filter(|selection| selection.backend().node.name == "a").count();
         assert_eq!(on_a, 5);
         assert!(held.iter().all(|selection| selection.outcome() == Outcome::Unpinned));

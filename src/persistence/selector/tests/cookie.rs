@@ -68,12 +68,17 @@ fn requests_with_one_cookie_are_moved_once_and_together() {
         assert_eq!(given.unwrap().node, farm.node(&next).tag);
     }
     farm.pass(10_000);
-    assert_eq!(farm.visit(1, Some(ticket)).0, node, "a browser that keeps the old cookie is taken at its word");
+    assert_eq!(
+        farm.visit(1, Some(ticket)).0,
+        node,
+        "a browser that keeps the old cookie is taken at its word"
+    );
 }
 
 #[test]
 fn reject_refuses_the_browser_too() {
-    let mut farm = Farm::new("a b", GroupSettings { unavailable: Unavailable::Reject, ..settings(By::Cookie) });
+    let mut farm =
+        Farm::new("a b", GroupSettings { unavailable: Unavailable::Reject, ..settings(By::Cookie) });
     let (node, ticket) = known(&farm, 1);
     farm.down(0, &node);
     farm.pass(HOLD);

@@ -54,15 +54,12 @@ fn a_persisted_client_retries_its_node_until_the_hold_is_over() {
     let mut selection = farm.used(0, 1);
     let began = farm.now.mono.0;
     let mut tries = Vec::new();
-    loop {
-        match farm.selector.after_connect_failure(&mut selection, farm.now) {
-            AfterFailure::RetrySame { at, until } => {
-                assert_eq!(until.0, began + HOLD);
-                tries.push(at.0 - began);
-                farm.pass(at.0 - farm.now.mono.0);
-            }
-            AfterFailure::Reselect => break,
-        }
+    while let AfterFailure::RetrySame { at, until } =
+        farm.selector.after_connect_failure(&mut selection, farm.now)
+    {
+        assert_eq!(until.0, began + HOLD);
+        tries.push(at.0 - began);
+        farm.pass(at.0 - farm.now.mono.0);
     }
     assert_eq!(tries, [50, 150, 350, 750, 1_250, 1_750, 1_900]);
     let next = used(farm.selector.select_again(selection, farm.now));
@@ -100,10 +97,8 @@ fn a_first_request_whose_sharer_was_answered_is_held_like_a_persisted_one() {
 fn a_new_client_that_reaches_nobody_is_refused() {
     let farm = Farm::new("a b", settings(By::SourceIp));
     let mut selection = farm.used(0, 1);
-    for _ in 0..1 {
-        assert_eq!(farm.selector.after_connect_failure(&mut selection, farm.now), AfterFailure::Reselect);
-        selection = used(farm.selector.select_again(selection, farm.now));
-    }
+    assert_eq!(farm.selector.after_connect_failure(&mut selection, farm.now), AfterFailure::Reselect);
+    selection = used(farm.selector.select_again(selection, farm.now));
     assert_eq!(farm.selector.after_connect_failure(&mut selection, farm.now), AfterFailure::Reselect);
     assert_eq!(refused(farm.selector.select_again(selection, farm.now)), Refusal::NoNode);
     assert_eq!(farm.pin(1).unwrap().in_flight, 0);

@@ -154,7 +154,8 @@ impl World {
         }
         let home = home.map(|home| home.id).or(pin.home).filter(|home| *home != pin.node);
         let home = home.filter(|home| self.whole(&self.farm.nodes[usize::from(home.0)].name));
-        let wants = pin.is_static || node.backup || self.farm.settings.after_recovery == AfterRecovery::Return;
+        let wants =
+            pin.is_static || node.backup || self.farm.settings.after_recovery == AfterRecovery::Return;
         if let Some(home) = home.filter(|_| wants) {
             return Allowed::Move(vec![home], Outcome::Returned);
         }
@@ -251,7 +252,8 @@ impl World {
             Op::Commit(number) => {
                 let Some(place) = place(number, &self.held) else { return };
                 let held = &mut self.held[place];
-                let (served, before) = (held.selection.backend().node.id, self.farm.pin(held.client).unwrap());
+                let (served, before) =
+                    (held.selection.backend().node.id, self.farm.pin(held.client).unwrap());
                 let _ = self.farm.selector.commit(&mut held.selection, served, self.farm.now);
                 let after = self.farm.pin(held.client).unwrap();
                 assert_eq!((after.node, after.generation), (before.node, before.generation));

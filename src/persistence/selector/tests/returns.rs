@@ -56,8 +56,10 @@ fn nobody_returns_to_a_home_that_is_not_whole_or_drains() {
 
 #[test]
 fn a_return_that_reaches_nobody_goes_back_where_it_came_from() {
-    let mut farm =
-        Farm::new("a b c d", GroupSettings { after_recovery: AfterRecovery::Return, ..settings(By::SourceIp) });
+    let mut farm = Farm::new(
+        "a b c d",
+        GroupSettings { after_recovery: AfterRecovery::Return, ..settings(By::SourceIp) },
+    );
     let (home, _) = farm.serve(0, 1);
     farm.down(0, &home);
     farm.pass(HOLD);
