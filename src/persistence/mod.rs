@@ -35,5 +35,5 @@ pub mod settings;
 pub mod stick_table;
 
 pub use decision::{AfterFailure, Decision, Outcome, PinEvent, Refusal, Selection, Wait, WaitReason};
-pub use group::{GroupLive, GroupStats, SelectorLive};
+pub use group::{GroupStats, SelectorLive};
 pub use selector::{Facts, Selector};

@@ -4,7 +4,7 @@ use super::farm::*;
 use crate::clock::Millis;
 use crate::persistence::decision::{AfterFailure, Outcome, Refusal, WaitReason};
 use crate::persistence::settings::{By, Unavailable};
-use crate::pool::{DownCause, Health};
+use crate::pool::{AdminState, DownCause, Health};
 use std::time::Duration;
 
 #[test]
@@ -128,6 +128,36 @@ fn one_failure_moves_a_pin_once_and_a_late_commit_does_not_undo_it() {
 }
 
 #[test]
+fn an_answer_from_before_a_move_does_not_confirm_the_move_back() {
+    let farm = Farm::new("a b", settings(By::SourceIp));
+    let mut slow = farm.used(0, 1);
+    let node = slow.backend().node.name.clone();
+    let early = farm.node(&node).id;
+    farm.admin(&node, AdminState::Maintenance);
+    drop(farm.used(0, 1));
+    farm.admin(&node, AdminState::Ready);
+    farm.admin(other(&node), AdminState::Maintenance);
+    drop(farm.used(0, 1));
+    let pin = farm.pin(1).unwrap();
+    assert_eq!((pin.node, pin.generation, pin.unserved), (early, 2, true));
+    let _ = farm.selector.commit(&mut slow, early, farm.now);
+    assert!(farm.pin(1).unwrap().unserved);
+}
+
+#[test]
+fn a_provisional_pin_that_moved_is_not_confirmed_by_the_node_it_left() {
+    let farm = Farm::new("a b c", settings(By::SourceIp));
+    let mut slow = farm.used(0, 1);
+    let left = slow.backend().node.clone();
+    let mut failing = farm.used(1, 1);
+    let _ = farm.selector.after_connect_failure(&mut failing, farm.now);
+    let moved = used(farm.selector.select_again(failing, farm.now));
+    assert!(farm.selector.commit(&mut slow, left.id, farm.now).is_empty());
+    let pin = farm.pin(1).unwrap();
+    assert!(pin.provisional && pin.node == moved.backend().node.id && pin.home.is_none());
+}
+
+#[test]
 fn a_client_that_was_moved_to_a_node_that_never_answered_is_not_held_for_it() {
     let mut farm = Farm::new("a b c", settings(By::SourceIp));
     let (node, _) = farm.serve(0, 1);
@@ -180,7 +210,7 @@ fn commits_tell_other_edges_and_what_they_tell_is_taken_over() {
     assert_eq!(other_edge.serve(0, 1), (node.name.clone(), Outcome::Persisted));
 
     farm.selector.finish(selection, farm.now);
-    farm.admin(&node.name, crate::pool::AdminState::Maintenance);
+    farm.admin(&node.name, AdminState::Maintenance);
     let mut moved = farm.used(0, 1);
     let next = moved.backend().node.clone();
     let events = farm.selector.commit(&mut moved, next.id, farm.now);
