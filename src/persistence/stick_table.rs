@@ -155,7 +155,7 @@ impl StickTable {
         if there {
             self.len.fetch_sub(1, Ordering::Relaxed);
         } else {
-            shard.insert(hash, Slot { key, pin }, &self.hasher);
+            shard.insert(hash, Slot { key, pin, order: 0 }, &self.hasher);
             self.counts.add(pin.node);
         }
         self.change(part, &mut shard, hash, key, |pin| change(pin, there)).ok_or(Full)
@@ -312,16 +312,13 @@ impl StickTable {
         key: Key,
         change: impl FnOnce(&mut Pin) -> R,
     ) -> Option<R> {
-        let pin = shard.find(hash, key)?;
-        let before = pin.node;
-        let result = change(pin);
-        let after = *pin;
-        if after.node != before {
+        let ((before, result), slot) = shard.use_pin(hash, key, |pin| (pin.node, change(pin)))?;
+        if slot.pin.node != before {
             self.counts.remove(before);
-            self.counts.add(after.node);
+            self.counts.add(slot.pin.node);
         }
-        if after.in_flight == 0 {
-            shard.became_evictable(key, &after);
+        if slot.pin.in_flight == 0 {
+            shard.became_evictable(&slot);
             part.bound.store(shard.bound(), Ordering::Release);
         }
         Some(result)

@@ -2,6 +2,23 @@ use super::*;
 use proptest::prelude::*;
 use std::net::IpAddr;
 
+/// What evictions go by, to a tick: provisional pins first, then by last use.
+fn eviction_order(pin: &Pin) -> (bool, u32) {
+    (!pin.provisional, pin.last_seen)
+}
+
+#[test]
+fn within_one_tick_the_order_of_uses_decides() {
+    let table = StickTable::new(Limits { capacity: 2, idle_timeout: Duration::from_secs(60), evict: true });
+    let keys = [1_u8, 2, 3].map(|last| Key::address([10, 0, 0, last].into(), 32, 128));
+    let now = Millis(1000);
+    for key in [keys[0], keys[1], keys[0], keys[2]] {
+        table.update_or_insert(key, now, Pin::settled(NodeId(0), None, now), |_, _| ()).unwrap();
+    }
+    assert!(table.update(keys[0], now, |_| ()).is_some(), "used after the other");
+    assert!(table.update(keys[1], now, |_| ()).is_none());
+}
+
 fn limits(capacity: usize, evict: bool) -> Limits {
     Limits { capacity, evict, idle_timeout: Duration::from_secs(10) }
 }
@@ -208,13 +225,13 @@ impl Model {
                 pin.in_flight == 0 && (model.evict || pin.expired(model.tick, IDLE))
             };
             let candidates = self.pins.iter().filter(|(_, pin)| free(pin, self));
-            let Some(lowest) = candidates.clone().map(|(_, pin)| pin.rank()).min() else {
+            let Some(lowest) = candidates.clone().map(|(_, pin)| eviction_order(pin)).min() else {
                 assert!(!succeeded, "there was no room");
                 return;
             };
             let gone = self.pins.iter().position(|(key, pin)| {
                 free(pin, self)
-                    && (!self.evict || pin.rank() == lowest)
+                    && (!self.evict || eviction_order(pin) == lowest)
                     && *key != entered
                     && !kept.iter().any(|(other, _)| other == key)
             });
@@ -314,10 +331,10 @@ fn run(ops: &[Op], evict: bool, shards: usize) {
                 let kept = contents(&table);
                 while model.pins.len() > kept.len() {
                     let free = model.pins.iter().filter(|(_, pin)| pin.in_flight == 0);
-                    let lowest = free.map(|(_, pin)| pin.rank()).min().unwrap();
+                    let lowest = free.map(|(_, pin)| eviction_order(pin)).min().unwrap();
                     let gone = model.pins.iter().position(|(key, pin)| {
                         pin.in_flight == 0
-                            && pin.rank() == lowest
+                            && eviction_order(pin) == lowest
                             && !kept.iter().any(|(other, _)| other == key)
                     });
                     model.pins.swap_remove(gone.unwrap());
