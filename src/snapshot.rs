@@ -151,25 +151,43 @@ pub struct Address {
     /// The name to resolve, if it is one.
     pub name: Option<String>,
     current: ArcSwapOption<IpAddr>,
+    /// Grows with the first look-up and with every new address.
+    looked_up: watch::Sender<u32>,
 }
 
 impl Address {
     /// A fixed address.
     #[must_use]
     pub fn fixed(ip: IpAddr) -> Self {
-        Self { name: None, current: ArcSwapOption::from_pointee(ip) }
+        Self { name: None, current: ArcSwapOption::from_pointee(ip), looked_up: watch::Sender::new(1) }
     }
 
     /// A name that is not resolved yet.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self { name: Some(name.to_owned()), current: ArcSwapOption::empty() }
+        let looked_up = watch::Sender::new(0);
+        Self { name: Some(name.to_owned()), current: ArcSwapOption::empty(), looked_up }
     }
 
     /// The address, if it is known.
     #[must_use]
     pub fn current(&self) -> Option<IpAddr> {
         self.current.load().as_deref().copied()
+    }
+
+    /// Told, from now on, when a look-up has brought something new; zero until the first one has ended.
+    #[must_use]
+    pub fn listen(&self) -> watch::Receiver<u32> {
+        self.looked_up.subscribe()
+    }
+
+    /// A look-up has ended without an answer.
+    pub fn unresolved(&self) {
+        self.looked_up.send_if_modified(|count| {
+            let first = *count == 0;
+            *count += u32::from(first);
+            first
+        });
     }
 
     /// Takes over what the name now resolves to. An address that is still among the answers is kept, so that
@@ -180,6 +198,7 @@ impl Address {
             return None;
         }
         self.current.store(Some(Arc::new(first)));
+        self.looked_up.send_modify(|count| *count = count.saturating_add(1));
         Some(first)
     }
 }

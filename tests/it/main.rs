@@ -14,6 +14,7 @@ mod curl;
 mod framing;
 mod idle;
 mod persistence;
+mod routes;
 mod running;
 mod stand_ins;
 mod tls;
