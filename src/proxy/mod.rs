@@ -22,8 +22,10 @@ pub use access_log::{AccessLog, Format as LogStyle, Sink as LogSink, Writer as L
 pub use counters::Counters;
 
 use crate::clock::CoarseClock;
-use crate::engine::handler::{Answer, Binding, Bindings, Choice, Connection, Failure, Handler, Step, Summary};
 use crate::engine::edits::Edits;
+use crate::engine::handler::{
+    Answer, Binding, Bindings, Choice, Connection, Failure, Handler, Step, Summary,
+};
 use crate::engine::head::{RequestHead, ResponseHead};
 use crate::engine::refusal::Refusal;
 use crate::engine::upstream::ConnectError;

@@ -93,10 +93,8 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         access_log,
         request_ids: RequestIds::default(),
     });
-    let control = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(StartError::System)?;
+    let control =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::System)?;
     let result = control.block_on(async {
         let (stop, stopping) = watch::channel(false);
         let mut signals = Signals::new().map_err(StartError::System)?;
@@ -108,12 +106,15 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         tokio::spawn(resolve::keep_resolved(assembled.addresses, stopping.clone()));
         tokio::spawn(sweep_pins(shared.clone(), stopping.clone()));
         let active = Active::new(config.limits.connections);
-        let workers =
-            Workers::start(config, &shared, &certificates, sockets, &active, &stopping).map_err(StartError::System)?;
+        let workers = Workers::start(config, &shared, &certificates, sockets, &active, &stopping)
+            .map_err(StartError::System)?;
         workers.announce();
         tokio::spawn(announce_ready(shared.clone(), stopping.clone()));
         signals.wait_for_stop(&shared).await;
-        info!("stopping: no new connections, waiting up to {:?} for requests in flight", config.shutdown_grace);
+        info!(
+            "stopping: no new connections, waiting up to {:?} for requests in flight",
+            config.shutdown_grace
+        );
         workers.stop(&stop);
         let left = tokio::select! {
             () = active.none_left() => 0,
