@@ -6,7 +6,7 @@
 //! ```
 //!
 //! One file a phase. [`Edge`] is the handler of one listener; what is shared by all of them lies in
-//! [`Shared`]; what one request remembers, in [`context::RequestContext`].
+//! [`Shared`]; what one request remembers, in `context`.
 
 mod access_log;
 mod admit;
