@@ -77,6 +77,7 @@ impl std::error::Error for StartError {
 /// # Errors
 /// [`StartError`] if it could not start; once it runs, nothing makes it return but a signal.
 pub fn run(config: &Config) -> Result<(), StartError> {
+    raise_descriptor_limit(config.limits.connections);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let clock = Arc::new(CoarseClock::start());
     let live = LiveState::default();
@@ -139,6 +140,23 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         writer.join();
     }
     result
+}
+
+/// A connection takes two descriptors, one on each side. The system's soft limit is meant for programs that
+/// do not know better; the hard one is the administrator's.
+fn raise_descriptor_limit(connections: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
+        warn!("the limit of descriptors cannot be raised from {current:?} to {maximum:?}");
+    }
+    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(1000);
+    if let Some(limit) = getrlimit(Resource::Nofile).current.filter(|limit| *limit < needed) {
+        warn!(
+            "{limit} descriptors are too few for limits.connections: {connections}, which may take {needed}: \
+             raise the hard limit (systemd: LimitNOFILE) or lower the number"
+        );
+    }
 }
 
 fn start_access_log(

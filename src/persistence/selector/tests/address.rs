@@ -126,7 +126,7 @@ fn before_the_first_answer_requests_wait_and_after_the_grace_they_go() {
 
 #[test]
 fn a_node_that_may_turn_out_whole_is_waited_for() {
-    let mut farm = Farm::new("a b", settings(By::SourceIp));
+    let farm = Farm::new("a b", settings(By::SourceIp));
     for node in ["a", "b"] {
         let live = &farm.backend(1, node).live;
         live.set_health(Health::Unknown, DownCause::Probe, farm.now.mono);
