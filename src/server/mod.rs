@@ -206,6 +206,8 @@ impl Signals {
                 _ = self.reopen.recv() => {
                     if let Some(log) = &shared.access_log {
                         log.reopen();
+                        info!("the access log is opened again");
+                        event(&serde_json::json!({ "event": "access_log_reopened" }));
                     }
                 }
             }

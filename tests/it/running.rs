@@ -264,3 +264,28 @@ fn the_access_log_tells_a_request_whole() {
     }
     assert!(entry["total_ms"].as_f64() >= entry["first_byte_ms"].as_f64(), "{entry}");
 }
+
+#[test]
+fn the_access_log_follows_its_file_when_it_is_told_to() {
+    let origin = origin();
+    let folder = tempfile::tempdir().unwrap();
+    let (file, moved) = (folder.path().join("access.log"), folder.path().join("access.log.1"));
+    let log = format!("log: {{ access: {{ to: \"{}\", format: text }} }}\n", file.display());
+    let mut edge = Edge::start(&single(&origin, "", &log));
+    let mut client = Client::connect(edge.address("web"));
+    for path in ["/before", "/next"] {
+        // A request is written down before the next one on its connection is read.
+        client.exchange(get(path)).expect(200);
+    }
+    std::fs::rename(&file, &moved).unwrap();
+    edge.signal(Signal::USR1);
+    edge.event("access_log_reopened", |_| true);
+    client.exchange(get("/after?token=secret")).expect(200);
+    edge.signal(Signal::TERM);
+    assert!(edge.wait_exit().success());
+    let [old, new] = [&moved, &file].map(|path| std::fs::read_to_string(path).unwrap());
+    assert_eq!(old.lines().count() + new.lines().count(), 3, "{old}{new}");
+    assert!(old.contains(" path=/before ") && old.contains(" status=200 "), "{old}");
+    assert!(new.contains(" path=/after "), "{new}");
+    assert!(!new.contains("secret"), "a query may hold tokens: {new}");
+}
