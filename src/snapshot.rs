@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 /// One view of the configuration.
 #[derive(Debug)]
@@ -60,6 +60,17 @@ pub struct RouteGroup {
     pub idle_timeout: Duration,
 }
 
+/// When an upstream connection is bound to a client's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binds {
+    /// As soon as a request or a response shows connection-bound authentication.
+    OnSight,
+    /// From the first request.
+    Always,
+    /// Never.
+    Never,
+}
+
 /// A pool and how its backends are reached.
 #[derive(Debug)]
 pub struct PoolTargets {
@@ -69,8 +80,8 @@ pub struct PoolTargets {
     pub name: Arc<str>,
     /// In the order of the pool's backends.
     pub endpoints: Vec<Arc<Endpoint>>,
-    /// An upstream connection belongs to one client connection from its first request.
-    pub bound: bool,
+    /// When an upstream connection is bound to a client's connection.
+    pub binds: Binds,
 }
 
 impl PoolTargets {
@@ -96,6 +107,8 @@ pub struct Endpoint {
     pub eject_after: u32,
     /// Rung when a request has reason to doubt the backend: its probe does not wait for its turn.
     pub doubt: Notify,
+    /// Held by the one request that tries whether the backend takes connections again.
+    pub trial: Semaphore,
 }
 
 impl Endpoint {
@@ -108,7 +121,7 @@ impl Endpoint {
         eject_after: u32,
     ) -> Self {
         let failures = AtomicU32::new(0);
-        Self { backend, origin, address, failures, eject_after, doubt: Notify::new() }
+        Self { backend, origin, address, failures, eject_after, doubt: Notify::new(), trial: Semaphore::new(1) }
     }
 
     /// Its address and port, once the node's name is resolved.
@@ -138,25 +151,43 @@ pub struct Address {
     /// The name to resolve, if it is one.
     pub name: Option<String>,
     current: ArcSwapOption<IpAddr>,
+    /// Grows with the first look-up and with every new address.
+    looked_up: watch::Sender<u32>,
 }
 
 impl Address {
     /// A fixed address.
     #[must_use]
     pub fn fixed(ip: IpAddr) -> Self {
-        Self { name: None, current: ArcSwapOption::from_pointee(ip) }
+        Self { name: None, current: ArcSwapOption::from_pointee(ip), looked_up: watch::Sender::new(1) }
     }
 
     /// A name that is not resolved yet.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self { name: Some(name.to_owned()), current: ArcSwapOption::empty() }
+        let looked_up = watch::Sender::new(0);
+        Self { name: Some(name.to_owned()), current: ArcSwapOption::empty(), looked_up }
     }
 
     /// The address, if it is known.
     #[must_use]
     pub fn current(&self) -> Option<IpAddr> {
         self.current.load().as_deref().copied()
+    }
+
+    /// Told, from now on, when a look-up has brought something new; zero until the first one has ended.
+    #[must_use]
+    pub fn listen(&self) -> watch::Receiver<u32> {
+        self.looked_up.subscribe()
+    }
+
+    /// A look-up has ended without an answer.
+    pub fn unresolved(&self) {
+        self.looked_up.send_if_modified(|count| {
+            let first = *count == 0;
+            *count += u32::from(first);
+            first
+        });
     }
 
     /// Takes over what the name now resolves to. An address that is still among the answers is kept, so that
@@ -167,6 +198,7 @@ impl Address {
             return None;
         }
         self.current.store(Some(Arc::new(first)));
+        self.looked_up.send_modify(|count| *count = count.saturating_add(1));
         Some(first)
     }
 }

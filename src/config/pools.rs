@@ -218,13 +218,10 @@ fn behaviour(mapping: &mut Mapping<'_>, pool: &mut Pool) {
     }
     if let Some(value) = mapping.value("connection_auth") {
         pool.connection_auth = value.word(&CONNECTION_AUTH).unwrap_or(pool.connection_auth);
-        let windows = pool.role.is_windows_authenticated();
-        match pool.connection_auth {
-            ConnectionAuth::Never if windows => value.error(
-                "expected always: Windows authenticates connections, and one that users share would mix them up",
-            ),
-            ConnectionAuth::Auto if windows => value.error("not supported by this version for this role, expected always"),
-            _ => {}
+        if pool.connection_auth == ConnectionAuth::Never && pool.role.is_windows_authenticated() {
+            value.error(
+                "expected always or auto: Windows authenticates connections, and one that users share would mix them up",
+            );
         }
     }
     if let Some(value) = mapping.value("timeouts") {

@@ -206,6 +206,8 @@ impl<H: Handler> Exchange<'_, H> {
         let mut arrived: Option<Buffer> = None;
         let mut scanned = 0;
         let mut upload_over = whole;
+        // Until the backend invites the body of an expectation, the client owes none.
+        let mut invited = !self.facts.expect_continue;
         loop {
             let event = poll_fn(|context| {
                 if !upload_over {
@@ -267,7 +269,9 @@ impl<H: Handler> Exchange<'_, H> {
                 Event::ClientGone => Some(Failure::ClientGone),
                 Event::Fault(fault) => Some(Failure::Body(fault)),
                 Event::TooLarge => Some(Failure::BodyTooLarge),
-                Event::Late if !upload_over && !upload.is_blocked() => Some(Failure::ClientTimeout),
+                Event::Late if !upload_over && !upload.is_blocked() && (invited || kept == 0) => {
+                    Some(Failure::ClientTimeout)
+                }
                 Event::Late => Some(Failure::UpstreamTimeout),
             };
             if let Some(failure) = failure {
@@ -307,6 +311,7 @@ impl<H: Handler> Exchange<'_, H> {
                         return Ok(Arrived { upstream, buffer, head: length, upload });
                     }
                     Ok(Some(length)) => {
+                        invited = true;
                         if self.facts.version == Version::V11 {
                             let written = client.write_all(&held.bytes()[..length], patience.write).await;
                             if written.is_err() {
@@ -340,9 +345,9 @@ impl<H: Handler> Exchange<'_, H> {
     }
 
     /// Relays the final response and whatever is left of the request's body.
-    async fn respond(&mut self, client: &mut Client, target: Target, arrived: Arrived) -> After {
+    async fn respond(&mut self, client: &mut Client, mut target: Target, arrived: Arrived) -> After {
         let Arrived { mut upstream, buffer: mut held, head, mut upload } = arrived;
-        let (facts, length, keep) = match self.rewrite(&mut held, head, &target, &upload) {
+        let (facts, length, keep) = match self.rewrite(&mut held, head, &mut target, &upload) {
             Ok(rewritten) => rewritten,
             Err(fault) => return self.fail(client, &Failure::UpstreamFault(fault), None).await,
         };
@@ -392,6 +397,7 @@ impl<H: Handler> Exchange<'_, H> {
                 return self.fail(client, &Failure::UpstreamBody(fault), None).await;
             }
             Err(error) => {
+                let sent = download.is_done();
                 self.summary.failure = Some(match error {
                     DownloadError::Client if client.deadline.has_passed() => "client_timeout",
                     DownloadError::Client => "client_gone",
@@ -399,7 +405,8 @@ impl<H: Handler> Exchange<'_, H> {
                     DownloadError::Upstream => "upstream_closed",
                     DownloadError::Fault(fault) => fault.reason(),
                 });
-                return After::Abort;
+                // What was sent whole must arrive whole; what broke off must be seen to break off.
+                return if sent { After::Linger } else { After::Abort };
             }
         }
         let settled = upload.is_done() && !upload_failed;
@@ -411,7 +418,9 @@ impl<H: Handler> Exchange<'_, H> {
             None if reusable => keep_idle(&target.origin, target.address, upstream),
             _ => close_upstream(upstream),
         }
-        match (keep && settled, settled) {
+        // A client whose bound connection is gone must not believe that it is still known on it.
+        let unbound = target.binding.is_some() && !reusable;
+        match (keep && settled && !unbound, settled) {
             (true, _) => After::Next,
             (false, true) => After::Close,
             (false, false) => After::Linger,
@@ -448,14 +457,15 @@ impl<H: Handler> Exchange<'_, H> {
         &mut self,
         held: &mut Buffer,
         length: usize,
-        target: &Target,
+        target: &mut Target,
         upload: &Upload,
     ) -> Result<(ResponseFacts, usize, bool), ResponseFault> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut storage = FieldStorage::new();
             let head = parse_response(&held.bytes()[..length], &mut storage, &self.facts)?;
             let mut edits = Edits::new(&mut scratch.added);
-            self.handler.respond(&mut self.context, &head, &mut edits);
+            let binding = self.handler.respond(&mut self.context, &head, &mut edits);
+            target.binding = target.binding.or(binding);
             let facts = head.facts;
             let dechunk = self.dechunks(&facts);
             let keep = self.facts.keep_alive

@@ -211,13 +211,14 @@ pub trait Handler: Send + Sync + 'static {
     /// The chosen backend could not be connected.
     fn unreachable(&self, context: &mut Self::Context, error: &ConnectError);
 
-    /// The final response head has arrived: remember who served, edit it.
+    /// The final response head has arrived: remember who served, edit it. A binding that is returned makes
+    /// the upstream connection the client's own from here on.
     fn respond(
         &self,
         context: &mut Self::Context,
         response: &ResponseHead<'_, '_>,
         edits: &mut Edits<'_>,
-    );
+    ) -> Option<Binding>;
 
     /// Turn a failure into the response that the client gets.
     fn rescue(&self, context: &mut Self::Context, failure: &Failure) -> Answer;

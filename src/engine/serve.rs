@@ -132,8 +132,8 @@ pub async fn serve<H: Handler>(
         }
     };
     match after {
-        After::Next | After::Close => Box::pin(client.close()).await,
-        After::Linger => Box::pin(client.linger()).await,
+        After::Next | After::Close if client.buffer.is_none() => Box::pin(client.close()).await,
+        After::Next | After::Close | After::Linger => Box::pin(client.linger()).await,
         After::Abort => {}
     }
 }

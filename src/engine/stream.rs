@@ -2,6 +2,7 @@
 
 use pingora::protocols::Stream as PingoraStream;
 use pingora::protocols::l4::stream::Stream as L4Stream;
+use socket2::SockRef;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -95,9 +96,21 @@ delegate!(Downstream, plain => &mut **plain, tls => &mut **tls);
 delegate!(Upstream, plain => plain, tls => &mut **tls);
 
 impl Upstream {
-    /// Whether the connection is silent and open, as an idle one must be. Costs no system call: the runtime
-    /// already knows whether something happened on an idle socket.
+    /// Whether the connection is silent and open, as one must be before a request is sent on it.
+    ///
+    /// A plain connection is asked by a system call. What the runtime knows is as old as its last look at the
+    /// sockets, and in between a backend may have sent what would then be taken for the response.
     pub(super) fn is_quiet(&mut self) -> bool {
+        if let Self::Plain(tcp) = self {
+            let mut byte = [std::mem::MaybeUninit::uninit()];
+            let peeked = SockRef::from(&*tcp).peek(&mut byte);
+            return peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        }
+        self.seems_quiet()
+    }
+
+    /// The same by what the runtime knows, without a system call; for looking after many idle connections.
+    pub(super) fn seems_quiet(&mut self) -> bool {
         let mut byte = [0];
         let mut buffer = ReadBuf::new(&mut byte);
         let mut context = Context::from_waker(std::task::Waker::noop());

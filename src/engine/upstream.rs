@@ -175,7 +175,7 @@ pub fn keep_idle(origin: &Arc<Origin>, address: SocketAddr, stream: Upstream) {
 pub fn sweep_idle(now: Instant, all: bool) {
     SHELVES.with_borrow_mut(|shelves| {
         for shelf in shelves.values_mut() {
-            shelf.retain_mut(|idle| !all && idle.until > now && idle.stream.is_quiet());
+            shelf.retain_mut(|idle| !all && idle.until > now && idle.stream.seems_quiet());
         }
         shelves.retain(|_, shelf| !shelf.is_empty());
     });

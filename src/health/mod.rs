@@ -54,7 +54,14 @@ pub async fn observe(
     let Observed { pool, endpoint, probe } = &observed;
     let live = &endpoint.backend.live;
     let node = &endpoint.backend.node.name;
+    let mut address = endpoint.address.listen();
+    // Before its name has been looked up, nothing can be said of a backend.
+    tokio::select! {
+        _ = address.wait_for(|count| *count > 0) => {}
+        _ = stopping.wait_for(|stopping| *stopping) => return,
+    }
     loop {
+        address.mark_unchanged();
         let result = attempt(endpoint, probe.timeout).await;
         let now = clock.refresh().mono;
         let before = live.health();
@@ -76,6 +83,7 @@ pub async fn observe(
         tokio::select! {
             () = tokio::time::sleep(jittered(pause)) => {}
             () = endpoint.doubt.notified() => {}
+            _ = address.changed() => {}
             _ = stopping.wait_for(|stopping| *stopping) => return,
         }
     }

@@ -105,7 +105,8 @@ impl Outcome {
 /// What follows a failed connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterFailure {
-    /// Try the same backend again at `at`; give up at `until`. A connect must not outlast `until` either.
+    /// Try the same backend again at `at`, and let no connect outlast `until`. The last try begins a tenth
+    /// of a second before `until`.
     RetrySame {
         /// When to try.
         at: Millis,
@@ -132,7 +133,7 @@ pub struct PinEvent {
 }
 
 /// A request's hold on a backend and, where there is one, on the pin that led there. While it lives the pin
-/// does not expire. Dropping it lets go without renewing the pin; `finish` renews it.
+/// does not expire. `finish` ends it at a moment; dropping it ends it at the latest moment the table knows.
 #[derive(Debug)]
 pub struct Selection {
     pub(super) backend: Arc<Backend>,

@@ -1,7 +1,9 @@
 //! A persistence group: its settings, its nodes, and what it remembers.
 
 use super::cookie::CookieCodec;
-use super::settings::{AfterRecovery, By, FirstChoice, GroupSettings, SourceIpSettings, Unavailable, WhenFull};
+use super::settings::{
+    AfterRecovery, By, FirstChoice, GroupSettings, SourceIpSettings, Unavailable, WhenFull,
+};
 use super::stick_table::{Key, Limits, StickTable};
 use crate::client_addr::IpPrefix;
 use crate::clock::Millis;
@@ -43,7 +45,7 @@ const SHORT_TERM_CAPACITY: usize = 65_536;
 
 /// What a group remembers.
 #[derive(Debug)]
-pub struct GroupLive {
+pub(super) struct GroupLive {
     /// Clients known by their address.
     pub(super) pins: StickTable,
     /// Browsers without a cookie yet, by address: never renewed, so gone a fixed time after they were made.
@@ -71,12 +73,6 @@ impl GroupLive {
         self.pins.set_limits(pins);
         self.first_requests.set_limits(first_requests);
         self.moves.set_limits(moves);
-    }
-
-    /// The stick table, for those who save, show or move pins.
-    #[must_use]
-    pub fn pins(&self) -> &StickTable {
-        &self.pins
     }
 }
 
@@ -177,8 +173,10 @@ impl Group {
             })
             .collect();
         homes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.length()));
-        let codec =
-            settings.cookie.as_ref().map(|cookie| CookieCodec::new(&settings.name, cookie, Arc::clone(&cookie.keys)));
+        let codec = settings
+            .cookie
+            .as_ref()
+            .map(|cookie| CookieCodec::new(&settings.name, cookie, Arc::clone(&cookie.keys)));
         let name = settings.name.as_str().into();
         Self { settings, name, live, codec, members, by_node, by_tag, homes }
     }
@@ -259,7 +257,8 @@ impl<'a> GroupStats<'a> {
         group.members.iter().map(|member| (&*member.node, group.live.pins.pins(member.node.id)))
     }
 
-    /// The stick table: size, capacity, evictions, refusals, expirations, memory.
+    /// The stick table: size, capacity, evictions, refusals, expirations, memory, and its pins for those who
+    /// show, save or remove them.
     #[must_use]
     pub fn table(&self) -> &'a StickTable {
         &self.group.live.pins

@@ -10,7 +10,7 @@
 //! 3. The first final response head is told to [`Selector::commit`], which confirms the pin, and
 //!    [`Selector::set_cookie`] writes the cookie if one is due.
 //! 4. [`Selector::finish`] ends the request and renews the pin. A selection that is only dropped lets go of
-//!    its pin, without renewing it.
+//!    its pin too, so nothing leaks on any way out.
 //!
 //! [`Selector::sweep`] is called a few times a second, [`Selector::apply`] with what other edges tell.
 //!
@@ -35,5 +35,5 @@ pub mod settings;
 pub mod stick_table;
 
 pub use decision::{AfterFailure, Decision, Outcome, PinEvent, Refusal, Selection, Wait, WaitReason};
-pub use group::{GroupLive, GroupStats, SelectorLive};
+pub use group::{GroupStats, SelectorLive};
 pub use selector::{Facts, Selector};

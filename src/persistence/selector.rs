@@ -160,7 +160,8 @@ struct Found {
 impl Request {
     fn found(&self, group: &Group, found: Found) -> Decision {
         found.backend.live.request_began();
-        let is_static = matches!(found.memory, Memory::Pin { .. }) && group.static_home(self.client).is_some();
+        let is_static =
+            matches!(found.memory, Memory::Pin { .. }) && group.static_home(self.client).is_some();
         Decision::Use(Selection {
             backend: found.backend,
             outcome: found.outcome,

@@ -12,6 +12,7 @@
 //! pins of clients that keep no cookie are all there is.
 
 mod entry;
+mod evict;
 mod node_counts;
 mod shard;
 #[cfg(test)]
@@ -154,32 +155,30 @@ impl StickTable {
         if there {
             self.len.fetch_sub(1, Ordering::Relaxed);
         } else {
-            shard.insert(hash, Slot { key, pin }, &self.hasher);
+            shard.insert(hash, Slot { key, pin, order: 0 }, &self.hasher);
             self.counts.add(pin.node);
         }
         self.change(part, &mut shard, hash, key, |pin| change(pin, there)).ok_or(Full)
     }
 
-    /// One request fewer in flight. Does not renew the pin.
+    /// One request fewer in flight, by somebody who has no clock: the pin is renewed to the latest moment the
+    /// table was told of. A request that was broken off was a sign of life until then, and an idle gap that
+    /// began before its end would be none.
     pub(super) fn release(&self, key: Key) {
-        self.end(key, None);
+        self.end(key, self.latest.load(Ordering::Relaxed));
     }
 
     /// One request fewer in flight; renews the pin.
     pub(super) fn finish(&self, key: Key, now: Millis) {
-        self.end(key, Some(self.note(now)));
+        self.end(key, self.note(now));
     }
 
-    fn end(&self, key: Key, touch: Option<u32>) {
+    fn end(&self, key: Key, tick: u32) {
         let (part, hash) = self.part(key);
         let mut shard = part.shard.lock();
         let _ = self.change(part, &mut shard, hash, key, |pin| {
             pin.in_flight = pin.in_flight.saturating_sub(1);
-            // A provisional pin lives for a moment after its last sharer, however that one ended.
-            let tick = touch.or(pin.provisional.then(|| self.latest.load(Ordering::Relaxed)));
-            if let Some(tick) = tick {
-                pin.touch(tick);
-            }
+            pin.touch(tick);
         });
     }
 
@@ -313,16 +312,13 @@ impl StickTable {
         key: Key,
         change: impl FnOnce(&mut Pin) -> R,
     ) -> Option<R> {
-        let pin = shard.find(hash, key)?;
-        let before = pin.node;
-        let result = change(pin);
-        let after = *pin;
-        if after.node != before {
+        let ((before, result), slot) = shard.use_pin(hash, key, |pin| (pin.node, change(pin)))?;
+        if slot.pin.node != before {
             self.counts.remove(before);
-            self.counts.add(after.node);
+            self.counts.add(slot.pin.node);
         }
-        if after.in_flight == 0 {
-            shard.became_evictable(key, &after);
+        if slot.pin.in_flight == 0 {
+            shard.became_evictable(&slot);
             part.bound.store(shard.bound(), Ordering::Release);
         }
         Some(result)
@@ -347,64 +343,6 @@ impl StickTable {
     fn count_out(&self, node: NodeId) {
         self.counts.remove(node);
         self.len.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Takes one place, making room if there is none.
-    fn reserve(&self, tick: u32) -> Result<(), Full> {
-        loop {
-            let capacity = self.capacity.load(Ordering::Relaxed);
-            let taken = self.len.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |len| {
-                (len < capacity).then_some(len + 1)
-            });
-            if taken.is_ok() {
-                return Ok(());
-            }
-            let evict = self.evict.load(Ordering::Relaxed);
-            let room = self.evict_one(tick, !evict) || (!evict && self.sweep_for_room(tick));
-            if !room {
-                self.refusals.fetch_add(1, Ordering::Relaxed);
-                return Err(Full);
-            }
-        }
-    }
-
-    /// Where nothing may be evicted, an expired pin may still hide behind provisional ones.
-    fn sweep_for_room(&self, tick: u32) -> bool {
-        self.sweep(Millis(u64::from(tick) * entry::TICK_MILLIS), 2 * SWEEP_SLICE);
-        self.len() < self.capacity.load(Ordering::Relaxed)
-    }
-
-    /// Removes the pin that ranks lowest in the whole table. False if none may go.
-    fn evict_one(&self, tick: u32, only_expired: bool) -> bool {
-        let idle = self.idle_ticks.load(Ordering::Relaxed);
-        let mut exhausted = 0_u64;
-        loop {
-            let Some((_, place)) = self.lowest(exhausted) else { return false };
-            let part = &self.shards[place];
-            let mut shard = part.shard.lock();
-            let victim = shard.oldest(tick, &self.hasher);
-            part.bound.store(shard.bound(), Ordering::Release);
-            let Some((rank, key, pin)) = victim else {
-                exhausted |= 1 << place;
-                continue;
-            };
-            if self.lowest(exhausted | 1 << place).is_some_and(|(other, _)| other < rank) {
-                continue;
-            }
-            let expired = pin.expired(tick, idle);
-            if only_expired && !expired {
-                return false;
-            }
-            self.take_out(&mut shard, self.hasher.hash_one(key), key);
-            let counter = if expired { &self.expirations } else { &self.evictions };
-            counter.fetch_add(1, Ordering::Relaxed);
-            return true;
-        }
-    }
-
-    fn lowest(&self, without: u64) -> Option<(u64, usize)> {
-        let shards = self.shards.iter().enumerate().filter(|(place, _)| without & (1 << place) == 0);
-        shards.map(|(place, part)| (part.bound.load(Ordering::Acquire), place)).min()
     }
 }
 

@@ -107,13 +107,11 @@ pub fn hash<'a>(candidates: impl Iterator<Item = Candidate<'a>>, key: &[u8]) -> 
     let mut best: Option<(u64, Candidate<'a>)> = None;
     for candidate in candidates {
         let seed = hash64(key, candidate.node.name.as_bytes());
-        let draws = (0..u64::from(candidate.node.weight.max(1))).map(|draw| {
-            mix(seed.wrapping_add(draw.wrapping_mul(GOLDEN)))
-        });
+        let draws = (0..u64::from(candidate.node.weight.max(1)))
+            .map(|draw| mix(seed.wrapping_add(draw.wrapping_mul(GOLDEN))));
         let highest = draws.max().unwrap_or(0);
-        let wins = best.is_none_or(|(most, holder)| {
-            (highest, &candidate.node.name) > (most, &holder.node.name)
-        });
+        let wins =
+            best.is_none_or(|(most, holder)| (highest, &candidate.node.name) > (most, &holder.node.name));
         if wins {
             best = Some((highest, candidate));
         }
@@ -123,7 +121,7 @@ pub fn hash<'a>(candidates: impl Iterator<Item = Candidate<'a>>, key: &[u8]) -> 
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// FNV-1a over the key's length, the key and the name, finished with [`mix`]. Fixed for ever: changing it
+/// FNV-1a over the key's length, the key and the name, finished as splitmix64 does. Fixed for ever: changing it
 /// would move clients between edges of different versions.
 #[must_use]
 pub fn hash64(key: &[u8], name: &[u8]) -> u64 {

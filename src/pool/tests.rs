@@ -91,7 +91,9 @@ fn slow_start_follows_a_recovery_and_not_the_start() {
 fn equal_nodes_take_turns() {
     let (a, b) = (node(0, "a", 1), node(1, "b", 1));
     let chosen: Vec<_> = (0..4)
-        .map(|turn| least_pins([candidate(&a, 3, 0), candidate(&b, 3, 0)].into_iter(), turn).unwrap().node.id.0)
+        .map(|turn| {
+            least_pins([candidate(&a, 3, 0), candidate(&b, 3, 0)].into_iter(), turn).unwrap().node.id.0
+        })
         .collect();
     assert_eq!(chosen, [0, 1, 0, 1]);
     assert!(least_pins(std::iter::empty(), 3).is_none());
@@ -102,7 +104,10 @@ fn pins_and_requests_are_weighed() {
     let (a, b) = (node(0, "a", 1), node(1, "b", 4));
     assert_eq!(least_pins([candidate(&a, 1, 0), candidate(&b, 6, 0)].into_iter(), 0).unwrap().node.id.0, 1);
     assert_eq!(least_pins([candidate(&a, 0, 0), candidate(&b, 6, 0)].into_iter(), 0).unwrap().node.id.0, 0);
-    assert_eq!(least_requests([candidate(&a, 9, 1), candidate(&b, 0, 8)].into_iter(), 0).unwrap().node.id.0, 0);
+    assert_eq!(
+        least_requests([candidate(&a, 9, 1), candidate(&b, 0, 8)].into_iter(), 0).unwrap().node.id.0,
+        0
+    );
     let slow = Candidate { share: 100, ..candidate(&b, 0, 0) };
     assert_eq!(least_pins([candidate(&a, 1, 0), slow].into_iter(), 0).unwrap().node.id.0, 0);
 }

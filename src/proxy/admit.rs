@@ -1,5 +1,6 @@
 //! A head has arrived: find its route, learn who the client is, edit the head.
 
+use super::connection_auth::is_connection_bound;
 use super::context::{Next, RequestContext, RequestLine};
 use super::{Edge, rescue};
 use crate::engine::edits::Edits;
@@ -28,6 +29,7 @@ const FORWARDING: [&str; 8] = [
 struct Noted<'b> {
     content_type: Option<&'b [u8]>,
     soap_action: bool,
+    authenticates: bool,
     /// One bit a Cookie line.
     cookies: u128,
 }
@@ -60,6 +62,7 @@ pub(super) fn admit(
         cookie: CookieReading::Absent,
         next: Next::Select,
         selection: None,
+        authenticates: false,
         bound: None,
         outcome: None,
         connects_failed: 0,
@@ -83,6 +86,7 @@ pub(super) fn admit(
     }
     let max_body = route.max_body;
     let noted = survey(request, edits);
+    context.authenticates = noted.authenticates;
     if let Some(group) = &route.group {
         context.class = classify(&ClassFacts {
             path: request.path().as_bytes(),
@@ -112,6 +116,9 @@ fn survey<'b>(request: &RequestHead<'_, 'b>, edits: &mut Edits<'_>) -> Noted<'b>
             (6, b'c') if name.eq_ignore_ascii_case("cookie") => noted.cookies |= 1 << index,
             (12, b'c') if name.eq_ignore_ascii_case("content-type") => {
                 noted.content_type = Some(field.value);
+            }
+            (13, b'a') if name.eq_ignore_ascii_case("authorization") => {
+                noted.authenticates |= is_connection_bound(field.value);
             }
             (10, b's') if name.eq_ignore_ascii_case("soapaction") => noted.soap_action = true,
             (_, b'x' | b'f') if FORWARDING.iter().any(|known| name.eq_ignore_ascii_case(known)) => {

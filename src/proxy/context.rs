@@ -36,6 +36,8 @@ pub struct RequestContext {
     pub(super) cookie: CookieReading,
     pub(super) next: Next,
     pub(super) selection: Option<Selection>,
+    /// The request carries credentials that authenticate its connection.
+    pub(super) authenticates: bool,
     /// Who serves, where a bound connection leads elsewhere than the selection says.
     pub(super) bound: Option<Arc<Backend>>,
     /// The last of these outlives the selection, for the log.

@@ -10,6 +10,7 @@
 
 mod access_log;
 mod admit;
+mod connection_auth;
 mod context;
 mod counters;
 mod record;
@@ -21,7 +22,7 @@ pub use access_log::{AccessLog, Format as LogStyle, Sink as LogSink, Writer as L
 pub use counters::Counters;
 
 use crate::clock::CoarseClock;
-use crate::engine::handler::{Answer, Bindings, Choice, Connection, Failure, Handler, Step, Summary};
+use crate::engine::handler::{Answer, Binding, Bindings, Choice, Connection, Failure, Handler, Step, Summary};
 use crate::engine::edits::Edits;
 use crate::engine::head::{RequestHead, ResponseHead};
 use crate::engine::refusal::Refusal;
@@ -89,8 +90,8 @@ impl Handler for Edge {
         context: &mut RequestContext,
         response: &ResponseHead<'_, '_>,
         edits: &mut Edits<'_>,
-    ) {
-        respond::respond(&self.shared, context, response, edits);
+    ) -> Option<Binding> {
+        respond::respond(&self.shared, context, response, edits)
     }
 
     fn rescue(&self, context: &mut RequestContext, failure: &Failure) -> Answer {

@@ -1,8 +1,12 @@
 //! The final response head has arrived: remember who served, set the cookie, keep caches off it.
 
 use super::Shared;
+use super::connection_auth::is_challenge;
 use super::context::RequestContext;
+use super::select::scope;
 use crate::engine::edits::Edits;
+use crate::engine::handler::Binding;
+use crate::snapshot::Binds;
 use crate::engine::head::ResponseHead;
 
 pub(super) fn respond(
@@ -10,10 +14,10 @@ pub(super) fn respond(
     context: &mut RequestContext,
     response: &ResponseHead<'_, '_>,
     edits: &mut Edits<'_>,
-) {
+) -> Option<Binding> {
     let now = shared.clock.now();
     let served_by = context.backend().map(|backend| backend.node.id);
-    let (Some(served_by), Some(selection)) = (served_by, context.selection.as_mut()) else { return };
+    let (Some(served_by), Some(selection)) = (served_by, context.selection.as_mut()) else { return None };
     // Without a cluster nobody else wants to know.
     let _events = context.snapshot.selector.commit(selection, served_by, now);
     let mark = edits.mark();
@@ -25,6 +29,15 @@ pub(super) fn respond(
     } else {
         edits.rewind(mark);
     }
+    challenge(context, response)
+}
+
+/// A challenge of connection-bound authentication binds the connection on which it was given.
+fn challenge(context: &RequestContext, response: &ResponseHead<'_, '_>) -> Option<Binding> {
+    let pool = context.snapshot.routes.get(context.route?)?.pool;
+    let watched = context.snapshot.pools.get(pool)?.binds == Binds::OnSight;
+    (watched && is_challenge(response)).then_some(())?;
+    Some(Binding { scope: scope(pool), member: u32::from(context.backend()?.node.id.0) })
 }
 
 /// Lets no shared cache keep a response that carries the cookie (RFC 9111 section 5.2.2): directives that

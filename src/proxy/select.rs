@@ -7,7 +7,7 @@ use crate::engine::handler::{Binding, Bindings, Choice, Target};
 use crate::engine::upstream::{ConnectError, connect, keep_idle};
 use crate::persistence::{AfterFailure, Decision, Refusal, Selection, Wait, WaitReason};
 use crate::pool::{AdminState, DownCause, Health};
-use crate::snapshot::Endpoint;
+use crate::snapshot::{Binds, Endpoint};
 use log::warn;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,8 +93,10 @@ fn target(
     let mut backend = selection.backend();
     let mut last = false;
     let mut binding = None;
-    if targets.bound {
-        let scope = u32::try_from(pool).unwrap_or(u32::MAX);
+    let scope = scope(pool);
+    if targets.binds == Binds::Always
+        || targets.binds == Binds::OnSight && (context.authenticates || bindings.member(scope).is_some())
+    {
         let mut member = backend.node.id;
         if let Some(bound) = bindings.member(scope)
             && bound != u32::from(member.0)
@@ -116,6 +118,11 @@ fn target(
     Some(Target { origin: endpoint.origin.clone(), address, connect_within, binding, last })
 }
 
+/// The engine's name for a pool's bindings.
+pub(super) fn scope(pool: usize) -> u32 {
+    u32::try_from(pool).unwrap_or(u32::MAX)
+}
+
 /// Waits until `at`; a change of health may make it worth while earlier.
 async fn pause(shared: &Shared, at: Millis) {
     let mut news = shared.news.listen();
@@ -129,20 +136,25 @@ async fn pause(shared: &Shared, at: Millis) {
 /// Waits for a backend: until its health changes, a trial connect succeeds, or the time is over.
 async fn hold(shared: &Shared, context: &RequestContext, pool: usize, wait: &Wait) {
     let mut news = shared.news.listen();
-    let endpoint = context.snapshot.pools.get(pool).and_then(|targets| {
-        (wait.try_connect && !targets.bound).then(|| targets.endpoint(&wait.backend).cloned()).flatten()
+    let targets = context.snapshot.pools.get(pool).filter(|_| wait.try_connect);
+    let endpoint = targets.and_then(|targets| {
+        let keep = targets.binds != Binds::Always;
+        Some((targets.endpoint(&wait.backend)?, keep))
     });
-    let before = wait.backend.live.health();
+    let expected = match wait.reason {
+        WaitReason::Hold => Health::Down,
+        WaitReason::FirstProbe => Health::Unknown,
+    };
     loop {
         let left = wait.until.since(shared.clock.refresh().mono);
-        if left.is_zero() || wait.backend.live.health() != before {
+        if left.is_zero() || wait.backend.live.health() != expected {
             return;
         }
         let trial = async {
-            match &endpoint {
-                Some(endpoint) => {
+            match endpoint {
+                Some((endpoint, keep)) => {
                     tokio::time::sleep(TRIAL_PAUSE).await;
-                    trial_connect(shared, endpoint, left).await;
+                    trial_connect(shared, endpoint, left, keep).await;
                 }
                 None => std::future::pending().await,
             }
@@ -156,8 +168,10 @@ async fn hold(shared: &Shared, context: &RequestContext, pool: usize, wait: &Wai
 }
 
 /// Tries whether the backend takes connections again; one that it took is kept for the request.
-async fn trial_connect(shared: &Shared, endpoint: &Arc<Endpoint>, limit: Duration) {
+async fn trial_connect(shared: &Shared, endpoint: &Endpoint, limit: Duration, keep: bool) {
     let Some(address) = endpoint.socket() else { return };
+    // One at a time: a thousand requests that wait must not become a thousand connects.
+    let Ok(_turn) = endpoint.trial.try_acquire() else { return };
     let limit = limit.min(endpoint.origin.patience.connect);
     if let Ok(stream) = connect(&endpoint.origin, address, limit).await {
         endpoint.connect_succeeded();
@@ -165,7 +179,9 @@ async fn trial_connect(shared: &Shared, endpoint: &Arc<Endpoint>, limit: Duratio
             warn!("{} takes connections again", endpoint.backend.node.name);
             shared.news.tell();
         }
-        keep_idle(&endpoint.origin, address, stream);
+        if keep {
+            keep_idle(&endpoint.origin, address, stream);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::id::{Interner, TooManyNames};
 use crate::persistence::{Selector, SelectorLive};
 use crate::pool::{Backend, BackendLive, Node, NodeLive, Pool};
 use crate::route::{RouteSpec, RouteTable};
-use crate::snapshot::{Address, Endpoint, ListenerRoutes, PoolTargets, Route, RouteGroup, Snapshot};
+use crate::snapshot::{Address, Binds, Endpoint, ListenerRoutes, PoolTargets, Route, RouteGroup, Snapshot};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -156,8 +156,12 @@ fn assemble_pool(
     }
     let backends = endpoints.iter().map(|endpoint| endpoint.backend.clone()).collect();
     let pool = Arc::new(Pool::new(index, &config.name, backends));
-    let bound = config.connection_auth == ConnectionAuth::Always;
-    Ok((PoolTargets { pool, name, endpoints, bound }, observed))
+    let binds = match config.connection_auth {
+        ConnectionAuth::Auto => Binds::OnSight,
+        ConnectionAuth::Always => Binds::Always,
+        ConnectionAuth::Never => Binds::Never,
+    };
+    Ok((PoolTargets { pool, name, endpoints, binds }, observed))
 }
 
 fn routes(config: &Config) -> Vec<Route> {

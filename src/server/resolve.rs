@@ -36,6 +36,7 @@ async fn follow(address: Arc<Address>, mut stopping: watch::Receiver<bool>) {
             }
             Err(error) if !failing => {
                 failing = true;
+                address.unresolved();
                 let kept = if address.current().is_some() { ", its last address is kept" } else { "" };
                 warn!("{name} cannot be resolved{kept}: {error}");
             }

@@ -15,6 +15,7 @@ mod docs;
 mod framing;
 mod idle;
 mod persistence;
+mod routes;
 mod running;
 mod stand_ins;
 mod tls;

@@ -168,7 +168,7 @@ fn static_clients_have_their_home_and_the_longest_prefix_wins() {
     for n in [1, 2, 3, 4] {
         assert_eq!(node_of(&edge, &format!("127.0.9.{n}")), "mim1");
         let entry = edge.next_request(|_| true);
-        assert_eq!(entry["outcome"], "static", "{entry}");
+        assert_eq!((&entry["outcome"], &entry["why"]), (&"fresh".into(), &"static".into()), "{entry}");
         assert_eq!(node_of(&edge, "127.0.9.9"), "mim2");
         edge.next_request(|_| true);
     }

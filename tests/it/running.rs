@@ -60,6 +60,14 @@ fn check_accepts_a_good_configuration() {
 }
 
 #[test]
+fn check_warns_without_failing() {
+    let good = single(&origin(), "", "");
+    let (code, said) = check(&good.replace("  web: {", "  spare: { bind: \"127.0.0.1:0\" }\n  web: {"));
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("warning") && said.contains("listeners.spare"), "{said}");
+}
+
+#[test]
 fn check_tells_place_value_and_remedy() {
     let good = single(&origin(), "", "");
     // Where it is wrong, and what must be said about it.
@@ -222,23 +230,6 @@ fn the_grace_period_ends() {
     edge.signal(Signal::TERM);
     edge.wait_exit();
     client.try_response("GET").expect_err("the origin did not answer");
-    gate.open();
-}
-
-#[test]
-fn a_second_signal_does_not_wait() {
-    let (origin, gate) = gated();
-    let mut edge = Edge::start(&single(&origin, "", "shutdown: { grace: 10m }\n"));
-    let mut client = Client::connect(edge.address("web"));
-    client.send(get("/x"));
-    gate.arrived(1);
-    edge.signal(Signal::TERM);
-    let deadline = std::time::Instant::now() + crate::support::PATIENCE;
-    while TcpStream::connect(edge.address("web")).is_ok() {
-        assert!(std::time::Instant::now() < deadline, "it still listens");
-    }
-    edge.signal(Signal::TERM);
-    edge.wait_exit();
     gate.open();
 }
 

@@ -5,7 +5,7 @@ use crate::support::edge::{Edge, Keys, finish, said, write};
 use crate::support::farm::single;
 use crate::support::http::{Wire, answer};
 use crate::support::origin::{Conn, Origin};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::process::Command;
@@ -20,7 +20,12 @@ struct Authority {
 
 impl Authority {
     fn new() -> Authority {
+        Authority::called("authority.test")
+    }
+
+    fn called(name: &str) -> Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -35,7 +40,8 @@ impl Authority {
     /// A certificate for a name; its files are `NAME.pem` and `NAME.key`.
     fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         write(self.folder.path(), &format!("{name}.pem"), &certificate.pem());
         write(self.folder.path(), &format!("{name}.key"), &key.serialize_pem());
@@ -100,7 +106,7 @@ fn a_listener_speaks_tls() {
         assert!(said.contains("x-forwarded-proto: https\r\n"), "{said}");
         assert!(said.contains(&format!("host: mim.test:{}\r\n", edge.address("web").port())), "{said}");
     }
-    let stranger = Authority::new();
+    let stranger = Authority::called("stranger.test");
     let output = curl(&edge, &stranger, &[]);
     assert_eq!(output.status.code(), Some(60), "curl must not trust it: {}", said(&output));
     let output = curl(&edge, &authority, &["--tls-max", "1.1", "--tlsv1.0"]);
@@ -114,7 +120,7 @@ fn plain_http_on_a_tls_port_gets_nothing() {
     let edge = Edge::start(&secured(&single(&origin, "", ""), &authority));
     let mut client = crate::support::client::Client::connect(edge.address("web"));
     client.send(crate::support::client::get("/x"));
-    let said = client.wire.drain().unwrap_or_default();
+    let said = client.wire.rest().unwrap_or_default();
     assert!(!String::from_utf8_lossy(&said).contains("MARKER"));
     assert!(origin.requests().is_empty());
 }

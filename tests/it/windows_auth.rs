@@ -2,7 +2,7 @@
 
 use crate::support::client::{Client, Response};
 use crate::support::edge::Edge;
-use crate::support::farm::ONE_PROBE;
+use crate::support::farm::{ONE_PROBE, single};
 use crate::support::http::answer;
 use crate::support::origin::Origin;
 
@@ -31,13 +31,19 @@ fn iis() -> Origin {
     })
 }
 
-fn portal(origin: &Origin, connection_auth: &str) -> Edge {
+/// A portal as its role has it: bound from the first request.
+fn portal(origin: &Origin) -> Edge {
     Edge::start(&format!(
         "listeners:\n  web: {{ bind: \"127.0.0.1:0\" }}\nnodes:\n  portal1: {{ address: 127.0.0.1 }}\npools:\n  \
-         portal: {{ role: mim_portal, tls: null, connection_auth: {connection_auth}, {ONE_PROBE}, \
+         portal: {{ role: mim_portal, tls: null, connection_auth: always, {ONE_PROBE}, \
          nodes: [ {{ node: portal1, port: {} }} ] }}\nroutes:\n  - {{ listener: web, pool: portal }}\n",
         origin.port(0)
     ))
+}
+
+/// A pool of no role: bound as soon as somebody authenticates.
+fn noticed(origin: &Origin) -> Edge {
+    Edge::start(&single(origin, "connection_auth: auto,", ""))
 }
 
 #[track_caller]
@@ -49,7 +55,7 @@ fn ask(client: &mut Client, path: &str, credentials: Option<&str>) -> Response {
 #[test]
 fn two_client_connections_never_share_an_upstream_connection() {
     let origin = iis();
-    let edge = portal(&origin, "always");
+    let edge = portal(&origin);
     let web = edge.address("web");
     let (mut alice, mut bob) = (Client::connect(web), Client::connect(web));
     for _ in 0..5 {
@@ -60,63 +66,76 @@ fn two_client_connections_never_share_an_upstream_connection() {
     assert_eq!(by, [0, 1, 0, 1, 0, 1, 0, 1, 0, 1]);
 }
 
-#[test]
-fn authentication_stays_with_its_client_connection() {
-    for connection_auth in ["always", "auto"] {
-        for scheme in ["NTLM", "Negotiate", "Nego2", "negotiate", "Kerberos"] {
-            let origin = iis();
-            let edge = portal(&origin, connection_auth);
-            let web = edge.address("web");
-            let (mut alice, mut bob) = (Client::connect(web), Client::connect(web));
-            // Something to leave in a pool, if there is one.
-            ask(&mut alice, "/public", None).expect(200);
-            ask(&mut bob, "/public", None).expect(200);
-            // Pre-emptive: no 401 tells the edge.
-            let served = ask(&mut alice, "/x", Some(&format!("{scheme} alice"))).expect(200);
-            assert_eq!(served.text(), "alice");
-            for _ in 0..3 {
-                assert_eq!(
-                    ask(&mut alice, "/x", None).expect(200).text(),
-                    "alice",
-                    "{scheme}: it stays hers"
-                );
-                let refused = ask(&mut bob, "/x", None);
-                assert_eq!(refused.status(), 401, "{scheme}, {connection_auth}: Bob is {}", refused.text());
-            }
-            drop(alice);
-            origin.wait("the end of Alice's connection", |records| {
-                let hers = records.requests.iter().find(|r| r.head.value("authorization").is_some())?;
-                records.connections[hers.connection].closed.then_some(())
-            });
-            for _ in 0..4 {
-                ask(&mut Client::connect(web), "/x", None).expect(401);
-            }
+/// Alice authenticates without being asked; Bob, before, meanwhile and after her, must be nobody.
+#[track_caller]
+fn assert_no_substitution(start: fn(&Origin) -> Edge) {
+    for scheme in ["NTLM", "Negotiate", "Nego2", "negotiate", "Kerberos"] {
+        let origin = iis();
+        let edge = start(&origin);
+        let web = edge.address("web");
+        let (mut alice, mut bob) = (Client::connect(web), Client::connect(web));
+        // Something to leave in a pool, if there is one.
+        ask(&mut alice, "/public", None).expect(200);
+        ask(&mut bob, "/public", None).expect(200);
+        // Pre-emptive: no 401 tells the edge.
+        let served = ask(&mut alice, "/x", Some(&format!("{scheme} alice"))).expect(200);
+        assert_eq!(served.text(), "alice");
+        for _ in 0..3 {
+            assert_eq!(ask(&mut alice, "/x", None).expect(200).text(), "alice", "{scheme}: it stays hers");
+            let refused = ask(&mut bob, "/x", None);
+            assert_eq!(refused.status(), 401, "{scheme}: Bob is {}", refused.text());
+        }
+        drop(alice);
+        origin.wait("the end of Alice's connection", |records| {
+            let hers = records.requests.iter().find(|r| r.head.value("authorization").is_some())?;
+            records.connections[hers.connection].closed.then_some(())
+        });
+        for _ in 0..4 {
+            ask(&mut Client::connect(web), "/x", None).expect(401);
         }
     }
 }
 
 #[test]
-fn a_challenge_binds_and_passes_whole() {
-    for connection_auth in ["always", "auto"] {
-        let origin = iis();
-        let edge = portal(&origin, connection_auth);
-        let mut client = Client::connect(edge.address("web"));
-        let challenge = ask(&mut client, "/x", None).expect(401);
-        assert_eq!(challenge.head.values("www-authenticate"), ["Negotiate", "NTLM"]);
-        assert!(!challenge.head.has_token("connection", "close"), "{challenge:?}");
-        // The handshake goes on over the same connection.
-        assert_eq!(ask(&mut client, "/x", Some("NTLM carol")).expect(200).text(), "carol");
-        assert_eq!(ask(&mut client, "/x", None).expect(200).text(), "carol");
-        let by: Vec<usize> = origin.requests().iter().map(|request| request.connection).collect();
-        assert_eq!(by, [0, 0, 0], "{connection_auth}");
-        assert!(origin.requests().iter().all(|request| request.head.value("via").is_none()));
-    }
+fn authentication_stays_with_its_client_connection() {
+    assert_no_substitution(portal);
+}
+
+#[test]
+fn auto_notices_authentication_that_nobody_asked_for() {
+    assert_no_substitution(noticed);
+}
+
+/// The handshake goes on over the connection on which it was asked for.
+#[track_caller]
+fn assert_challenge_binds(start: fn(&Origin) -> Edge) {
+    let origin = iis();
+    let edge = start(&origin);
+    let mut client = Client::connect(edge.address("web"));
+    let challenge = ask(&mut client, "/x", None).expect(401);
+    assert_eq!(challenge.head.values("www-authenticate"), ["Negotiate", "NTLM"]);
+    assert!(!challenge.head.has_token("connection", "close"), "{challenge:?}");
+    assert_eq!(ask(&mut client, "/x", Some("NTLM carol")).expect(200).text(), "carol");
+    assert_eq!(ask(&mut client, "/x", None).expect(200).text(), "carol");
+    let by: Vec<usize> = origin.requests().iter().map(|request| request.connection).collect();
+    assert_eq!(by, [0, 0, 0]);
+    assert!(origin.requests().iter().all(|request| request.head.value("via").is_none()));
+}
+
+#[test]
+fn a_challenge_passes_whole_and_its_answer_reaches_the_same_connection() {
+    assert_challenge_binds(portal);
+}
+
+#[test]
+fn auto_notices_a_challenge() {
+    assert_challenge_binds(noticed);
 }
 
 #[test]
 fn the_upstream_connection_goes_with_the_client() {
     let origin = iis();
-    let edge = portal(&origin, "always");
+    let edge = portal(&origin);
     let mut client = Client::connect(edge.address("web"));
     ask(&mut client, "/public", None).expect(200);
     assert!(!origin.records().connections[0].closed);
@@ -127,7 +146,7 @@ fn the_upstream_connection_goes_with_the_client() {
 #[test]
 fn the_client_goes_with_the_upstream_connection() {
     let origin = iis();
-    let edge = portal(&origin, "always");
+    let edge = portal(&origin);
     let mut client = Client::connect(edge.address("web"));
     assert_eq!(ask(&mut client, "/x", Some("NTLM alice")).expect(200).text(), "alice");
     assert_eq!(ask(&mut client, "/bye", None).expect(200).text(), "alice");
@@ -139,7 +158,8 @@ fn the_client_goes_with_the_upstream_connection() {
 #[test]
 fn never_means_plain_pooling() {
     let origin = iis();
-    let edge = portal(&origin, "never");
+    // Only where no role says that Windows authenticates.
+    let edge = Edge::start(&single(&origin, "connection_auth: never,", ""));
     let web = edge.address("web");
     for _ in 0..20 {
         ask(&mut Client::connect(web), "/public", None).expect(200);

@@ -441,11 +441,11 @@ const POOLS: &str = r##"
 
 - role: none, nodes: [a, b], port: 80
 + role: mim_portal, nodes: [a, b], connection_auth: never
-11:61: pools.site.connection_auth: never, expected always: Windows authenticates connections, and one that users share would mix them up
+11:61: pools.site.connection_auth: never, expected always or auto: Windows authenticates connections, and one that users share would mix them up
 
 - role: none, nodes: [a, b], port: 80
-+ role: mim_portal, nodes: [a, b], connection_auth: auto
-11:61: pools.site.connection_auth: auto, not supported by this version for this role, expected always
++ role: none, nodes: [a, b], port: 80, ejection: { for: 1m }
+11:65: pools.site.ejection.for: 1m, not supported by this version, expected 30s
 
 - role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, b], port: 443, tls: { server_name: "a:b", ca: keys.txt, verify: 2 }

@@ -49,7 +49,7 @@ pools:
       - { node: "1", port: 8443, tls: { server_name: other.example.com, verify: false }, probe: { tcp: {}, rise: 9 } }
     tls: { ca: mim.pem }
     probe: { interval: 7s, fast_interval: 10ms, timeout: 1s, fall: 1, start_grace: 0s }
-    ejection: { consecutive_failures: 1, for: 1ms }
+    ejection: { consecutive_failures: 1, for: 30s }
     timeouts: { connect: 1s, read: 2s, write: 3s, idle: 4s, tunnel: 5s }
     slow_start: 0s
     keepalive_connections: 0

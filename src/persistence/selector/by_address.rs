@@ -11,13 +11,6 @@ use crate::pool::{AdminState, Backend};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The pin that a request failed to follow.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Failed {
-    pub(super) node: NodeId,
-    pub(super) generation: u32,
-}
-
 /// What was decided under the shard's lock.
 enum Step {
     Use {
@@ -32,7 +25,8 @@ enum Step {
     Refuse(Refusal),
 }
 
-pub(super) fn select(group: &Group, request: &Request, failed: Option<Failed>) -> Decision {
+/// Decides by the pin of the client's address. `failed`: the node this request has just failed to reach.
+pub(super) fn select(group: &Group, request: &Request, failed: Option<NodeId>) -> Decision {
     let key = group.key(request.client);
     let home = group.static_home(request.client);
     let case = Case { group, request, key, home, failed };
@@ -55,7 +49,7 @@ struct Case<'a> {
     request: &'a Request,
     key: Key,
     home: Option<NodeId>,
-    failed: Option<Failed>,
+    failed: Option<NodeId>,
 }
 
 impl Case<'_> {
@@ -78,9 +72,7 @@ impl Case<'_> {
         if pin.is_static {
             pin.home = self.home;
         }
-        let failed_here = self.failed.is_some_and(|failed| {
-            failed.node == pin.node && failed.generation == pin.generation
-        });
+        let failed_here = self.failed == Some(pin.node);
         let loose = pin.unserved && !(pin.is_static && pin.home == Some(pin.node));
         if self.request.tried.contains(pin.node) && !failed_here && !loose {
             // Somebody moved the pin back to where this request has failed; it does not move it again.

@@ -57,11 +57,8 @@ impl Case<'_> {
     fn holder(&self, ticket: Ticket, node: NodeId) -> Decision {
         let moves = &self.group.live.moves;
         let nonce = Key::nonce(ticket.nonce);
-        let moved = if moves.is_empty() {
-            None
-        } else {
-            moves.update(nonce, self.request.now.mono, |pin| pin.node)
-        };
+        let moved =
+            if moves.is_empty() { None } else { moves.update(nonce, self.request.now.mono, |pin| pin.node) };
         if let Some(moved) = moved {
             return match self.usable(moved) {
                 Some(backend) => self.found(&ticket, backend, Outcome::Persisted, true, Change::Node),
@@ -82,10 +79,10 @@ impl Case<'_> {
             age: seconds(ticket.issued.0),
         };
         match judge(self.group, &self.ask(None), &standing) {
-            Verdict::Stay(backend) => {
-                self.found(&ticket, backend, Outcome::Persisted, true, Change::Nothing)
+            Verdict::Stay(backend) => self.found(&ticket, backend, Outcome::Persisted, true, Change::Nothing),
+            Verdict::Return(backend) => {
+                self.follow_or_move(&ticket, backend, Outcome::Returned, true, Change::Node)
             }
-            Verdict::Return(backend) => self.follow_or_move(&ticket, backend, Outcome::Returned, true, Change::Node),
             Verdict::Anew(current) => self.decide_anew(&ticket, current),
             Verdict::Leave => self.leave(&ticket),
             Verdict::Wait(wait) => Decision::Wait(wait),
@@ -158,7 +155,12 @@ impl Case<'_> {
     }
 
     /// Enters `backend`'s node under `key`; if another usable one is there already, says which.
-    fn remember<'s>(&'s self, table: &StickTable, key: Key, backend: &Arc<Backend>) -> Option<&'s Arc<Backend>> {
+    fn remember<'s>(
+        &'s self,
+        table: &StickTable,
+        key: Key,
+        backend: &Arc<Backend>,
+    ) -> Option<&'s Arc<Backend>> {
         let pin = Pin::settled(backend.node.id, None, self.request.now.mono);
         let entered = table.update_or_insert(key, self.request.now.mono, pin, |pin, there| {
             let other = there.then(|| self.usable_by_new(pin.node)).flatten();
@@ -174,9 +176,9 @@ impl Case<'_> {
     fn usable(&self, node: NodeId) -> Option<&Arc<Backend>> {
         let member = self.group.member(node)?;
         let fit = member.node.admin() != AdminState::Maintenance && !self.request.tried.contains(node);
-        member.backend(self.request.pool).filter(|backend| {
-            fit && backend.fitness(self.request.now.mono) == Fitness::Up
-        })
+        member
+            .backend(self.request.pool)
+            .filter(|backend| fit && backend.fitness(self.request.now.mono) == Fitness::Up)
     }
 
     fn usable_by_new(&self, node: NodeId) -> Option<&Arc<Backend>> {

@@ -1,7 +1,6 @@
 //! What follows a backend that could not be reached.
 
 use super::super::decision::{AfterFailure, Decision, Memory, Refusal, Selection};
-use super::by_address::Failed;
 use super::{Request, Selector, by_address, by_cookie, unpinned};
 use crate::clock::{Millis, Now};
 use std::time::Duration;
@@ -38,9 +37,7 @@ impl Selector {
         // The previous selection keeps its pin from expiring until the new one holds it.
         match previous.memory {
             Memory::None => unpinned(group, &request),
-            Memory::Pin { generation, .. } => {
-                by_address::select(group, &request, Some(Failed { node, generation }))
-            }
+            Memory::Pin { .. } => by_address::select(group, &request, Some(node)),
             Memory::Cookie(cookie) => by_cookie::select(group, &request, cookie.read),
         }
     }
@@ -69,19 +66,17 @@ impl Selector {
 
 /// Whether the selection's node is one that knows the client.
 fn persisted(selection: &Selection, now: Millis) -> bool {
+    let node = &selection.backend.node;
     match (selection.memory, &selection.live) {
-        (Memory::Pin { settled: true, generation, key }, Some(live)) => {
-            live.pins.update(key, now, |pin| pin.generation == generation).unwrap_or(false)
-        }
-        // A request that shares the pin may have been answered meanwhile.
-        (Memory::Pin { generation, key, .. }, Some(live)) => {
+        // The pin is asked, not the selection: it may have been confirmed or moved meanwhile.
+        (Memory::Pin { key, .. }, Some(live)) => {
             let known = live.pins.update(key, now, |pin| {
                 let at_home = pin.is_static && pin.home == Some(pin.node);
-                pin.generation == generation && (!pin.unserved || at_home)
+                pin.node == node.id && (!pin.unserved || at_home)
             });
             known.unwrap_or(false)
         }
-        (Memory::Cookie(cookie), _) => cookie.read.is_some_and(|read| read.node == selection.backend.node.tag),
+        (Memory::Cookie(cookie), _) => cookie.read.is_some_and(|read| read.node == node.tag),
         _ => false,
     }
 }

@@ -178,14 +178,11 @@ impl Pin {
         self.in_flight == 0 && tick.saturating_sub(self.last_seen) >= lifetime
     }
 
-    /// The order of eviction: provisional pins first, then by last use.
-    pub(super) fn rank(&self) -> u64 {
-        rank(!self.provisional, self.last_seen)
-    }
 }
 
-pub(super) fn rank(settled: bool, last_seen: u32) -> u64 {
-    u64::from(settled) << 32 | u64::from(last_seen)
+/// The order of eviction: provisional pins first, then by last use; within a tick, by the order of uses.
+pub(super) fn rank(settled: bool, last_seen: u32, order: u32) -> u64 {
+    u64::from(settled) << 63 | u64::from(last_seen) << 31 | u64::from(order >> 1)
 }
 
 /// A key and its pin, inline in a shard.
@@ -193,6 +190,14 @@ pub(super) fn rank(settled: bool, last_seen: u32) -> u64 {
 pub(super) struct Slot {
     pub(super) key: Key,
     pub(super) pin: Pin,
+    /// Grows with every use in the shard: tells apart what happened within one tick.
+    pub(super) order: u32,
+}
+
+impl Slot {
+    pub(super) fn rank(&self) -> u64 {
+        rank(!self.pin.provisional, self.pin.last_seen, self.order)
+    }
 }
 
 const _: () = assert!(size_of::<Slot>() <= 64, "memory per client is part of the contract");

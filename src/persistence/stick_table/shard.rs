@@ -17,6 +17,8 @@ pub(super) struct Shard {
     /// In descending order: the oldest is popped.
     batch: Vec<Noted>,
     limit: u64,
+    /// Uses so far. Half of it ranks, so it grows by two.
+    uses: u32,
 }
 
 /// A scan collects this share of the shard, so an eviction costs so many looks on average.
@@ -26,6 +28,20 @@ const SMALLEST_BATCH: usize = 32;
 impl Shard {
     pub(super) fn find(&mut self, hash: u64, key: Key) -> Option<&mut Pin> {
         self.table.find_mut(hash, |slot| slot.key == key).map(|slot| &mut slot.pin)
+    }
+
+    /// Runs `change` on a pin, as one more use of it. Returns the result and the slot as it is then.
+    pub(super) fn use_pin<R>(
+        &mut self,
+        hash: u64,
+        key: Key,
+        change: impl FnOnce(&mut Pin) -> R,
+    ) -> Option<(R, Slot)> {
+        let slot = self.table.find_mut(hash, |slot| slot.key == key)?;
+        self.uses = self.uses.wrapping_add(2);
+        slot.order = self.uses;
+        let result = change(&mut slot.pin);
+        Some((result, *slot))
     }
 
     pub(super) fn insert(&mut self, hash: u64, slot: Slot, hasher: &impl BuildHasher) {
@@ -67,12 +83,12 @@ impl Shard {
     }
 
     /// A pin has no requests in flight (any more). Costs a comparison unless it is older than the batch.
-    pub(super) fn became_evictable(&mut self, key: Key, pin: &Pin) {
-        let rank = pin.rank();
+    pub(super) fn became_evictable(&mut self, slot: &Slot) {
+        let rank = slot.rank();
         if rank >= self.limit {
             return;
         }
-        self.note(rank, key);
+        self.note(rank, slot.key);
         if self.batch.len() > 4 * self.batch_size() {
             self.batch.clear();
             self.limit = 0;
@@ -106,19 +122,19 @@ impl Shard {
                 |slot| slot.key == key,
                 |slot| hasher.hash_one(slot.key),
             );
-            let pin = match entry {
-                Entry::Occupied(found) if found.get().pin.in_flight == 0 => found.get().pin,
+            let slot = match entry {
+                Entry::Occupied(found) if found.get().pin.in_flight == 0 => *found.get(),
                 _ => {
                     self.batch.pop();
                     continue;
                 }
             };
-            if pin.rank() == noted {
-                return Some((noted, key, pin));
+            if slot.rank() == noted {
+                return Some((noted, key, slot.pin));
             }
             self.batch.pop();
-            if pin.rank() < self.limit {
-                self.note(pin.rank(), key);
+            if slot.rank() < self.limit {
+                self.note(slot.rank(), key);
             }
         }
         None
@@ -131,7 +147,7 @@ impl Shard {
         batch.clear();
         let mut limit = u64::MAX;
         for slot in self.table.iter().filter(|slot| slot.pin.in_flight == 0) {
-            let rank = slot.pin.rank();
+            let rank = slot.rank();
             if rank >= limit {
                 continue;
             }
@@ -146,7 +162,7 @@ impl Shard {
         let all = limit == u64::MAX;
         let newest = batch.first().map_or(0, |(rank, _)| *rank);
         // If every pin is noted, whoever comes later ranks at least as high as this moment.
-        self.limit = if all { newest.max(rank(true, tick)) } else { newest };
+        self.limit = if all { newest.max(rank(true, tick, 0)) } else { newest };
         self.batch = batch;
     }
 }

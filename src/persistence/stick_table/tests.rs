@@ -2,6 +2,23 @@ use super::*;
 use proptest::prelude::*;
 use std::net::IpAddr;
 
+/// What evictions go by, to a tick: provisional pins first, then by last use.
+fn eviction_order(pin: &Pin) -> (bool, u32) {
+    (!pin.provisional, pin.last_seen)
+}
+
+#[test]
+fn within_one_tick_the_order_of_uses_decides() {
+    let table = StickTable::new(Limits { capacity: 2, idle_timeout: Duration::from_secs(60), evict: true });
+    let keys = [1_u8, 2, 3].map(|last| Key::address([10, 0, 0, last].into(), 32, 128));
+    let now = Millis(1000);
+    for key in [keys[0], keys[1], keys[0], keys[2]] {
+        table.update_or_insert(key, now, Pin::settled(NodeId(0), None, now), |_, _| ()).unwrap();
+    }
+    assert!(table.update(keys[0], now, |_| ()).is_some(), "used after the other");
+    assert!(table.update(keys[1], now, |_| ()).is_none());
+}
+
 fn limits(capacity: usize, evict: bool) -> Limits {
     Limits { capacity, evict, idle_timeout: Duration::from_secs(10) }
 }
@@ -49,7 +66,10 @@ fn a_key_is_a_masked_address_and_families_never_meet() {
     assert_ne!(address("10.1.2.3"), address("10.1.3.3"));
     assert_eq!(address("2001:db8::1"), address("2001:db8::ffff"));
     assert_ne!(address("2001:db8:0:1::"), address("2001:db8::"));
-    assert_ne!(Key::address("0.0.0.1".parse().unwrap(), 32, 128), Key::address("::1".parse().unwrap(), 32, 128));
+    assert_ne!(
+        Key::address("0.0.0.1".parse().unwrap(), 32, 128),
+        Key::address("::1".parse().unwrap(), 32, 128)
+    );
     assert_ne!(key(1), Key::address("::1".parse().unwrap(), 32, 128));
     assert_eq!(address("10.1.2.3").to_string(), "10.1.2.0");
     assert_eq!(address("10.1.2.3").bytes(), [10, 1, 2, 0]);
@@ -205,13 +225,13 @@ impl Model {
                 pin.in_flight == 0 && (model.evict || pin.expired(model.tick, IDLE))
             };
             let candidates = self.pins.iter().filter(|(_, pin)| free(pin, self));
-            let Some(lowest) = candidates.clone().map(|(_, pin)| pin.rank()).min() else {
+            let Some(lowest) = candidates.clone().map(|(_, pin)| eviction_order(pin)).min() else {
                 assert!(!succeeded, "there was no room");
                 return;
             };
             let gone = self.pins.iter().position(|(key, pin)| {
                 free(pin, self)
-                    && (!self.evict || pin.rank() == lowest)
+                    && (!self.evict || eviction_order(pin) == lowest)
                     && *key != entered
                     && !kept.iter().any(|(other, _)| other == key)
             });
@@ -262,16 +282,14 @@ fn run(ops: &[Op], evict: bool, shards: usize) {
                 }
             }
             Op::Release(number) | Op::Finish(number) => {
-                let held = model.pins.iter_mut().find(|(key, pin)| *key == key_of(number) && pin.in_flight > 0);
+                let held =
+                    model.pins.iter_mut().find(|(key, pin)| *key == key_of(number) && pin.in_flight > 0);
                 let Some((_, pin)) = held else { continue };
                 pin.in_flight -= 1;
+                pin.touch_at(now);
                 if matches!(op, Op::Finish(_)) {
-                    pin.touch_at(now);
                     table.finish(key_of(number), now);
                 } else {
-                    if pin.provisional {
-                        pin.touch_at(now);
-                    }
                     table.release(key_of(number));
                 }
             }
@@ -290,7 +308,8 @@ fn run(ops: &[Op], evict: bool, shards: usize) {
                 }
             }
             Op::Remove(number) => {
-                let free = model.pins.iter().position(|(key, pin)| *key == key_of(number) && pin.in_flight == 0);
+                let free =
+                    model.pins.iter().position(|(key, pin)| *key == key_of(number) && pin.in_flight == 0);
                 assert_eq!(table.remove(key_of(number)), free.is_some());
                 if let Some(place) = free {
                     model.pins.swap_remove(place);
@@ -312,9 +331,11 @@ fn run(ops: &[Op], evict: bool, shards: usize) {
                 let kept = contents(&table);
                 while model.pins.len() > kept.len() {
                     let free = model.pins.iter().filter(|(_, pin)| pin.in_flight == 0);
-                    let lowest = free.map(|(_, pin)| pin.rank()).min().unwrap();
+                    let lowest = free.map(|(_, pin)| eviction_order(pin)).min().unwrap();
                     let gone = model.pins.iter().position(|(key, pin)| {
-                        pin.in_flight == 0 && pin.rank() == lowest && !kept.iter().any(|(other, _)| other == key)
+                        pin.in_flight == 0
+                            && eviction_order(pin) == lowest
+                            && !kept.iter().any(|(other, _)| other == key)
                     });
                     model.pins.swap_remove(gone.unwrap());
                 }
@@ -351,13 +372,15 @@ fn threads_that_share_a_full_table_lose_and_double_nothing() {
             scope.spawn(move || {
                 let mut state = thread + 1;
                 for step in 0..20_000_u64 {
-                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    state =
+                        state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                     let number = u128::from(state >> 57);
                     let now = Millis(step * 10);
                     let node = NodeId(u16::try_from(state >> 40 & 3).unwrap());
-                    let began = table.update_or_insert(key(number), now, Pin::provisional(node, now), |pin, _| {
-                        pin.in_flight += 1;
-                    });
+                    let began =
+                        table.update_or_insert(key(number), now, Pin::provisional(node, now), |pin, _| {
+                            pin.in_flight += 1;
+                        });
                     if began.is_err() {
                         continue;
                     }

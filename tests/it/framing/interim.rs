@@ -143,7 +143,7 @@ fn a_web_socket_is_a_tunnel() {
     }
     // One direction may end before the other.
     client.finish();
-    assert_eq!(client.wire.drain().unwrap(), b"bye");
+    assert_eq!(client.wire.rest().unwrap(), b"bye");
     let entry = edge.next_request(|_| true);
     assert_eq!(entry["status"], 101, "{entry}");
 }
@@ -159,7 +159,7 @@ fn a_tunnel_ends_when_the_origin_ends_it() {
     let mut client = Client::connect(web);
     client.send(UPGRADE);
     assert_eq!(client.wire.head().unwrap().unwrap().status(), 101);
-    assert_eq!(client.wire.drain().unwrap(), b"last words");
+    assert_eq!(client.wire.rest().unwrap(), b"last words");
 }
 
 #[test]

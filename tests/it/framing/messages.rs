@@ -193,20 +193,17 @@ fn hop_by_hop_headers_stay_on_their_connection() {
 }
 
 #[test]
-fn a_connection_header_cannot_take_away_what_the_edge_says() {
+fn a_connection_header_cannot_take_away_what_is_meant_for_everyone() {
     let origin = echo();
     let (_edge, web) = in_front_of(&origin);
-    let named = "Connection: X-Forwarded-For, Host, Content-Length, Cookie\r\nCookie: a=1\r\n";
-    let response = Client::connect(web)
-        .exchange(format!("POST / HTTP/1.1\r\nHost: h\r\n{named}Content-Length: 4\r\n\r\nbody"));
-    // Refused, or forwarded with what is the edge's own intact.
-    if response.status() == 400 {
-        return assert!(origin.requests().is_empty());
+    for name in ["Host", "Content-Length", "Cookie", "X-Forwarded-For"] {
+        let mut client = Client::connect(web);
+        let named = format!("Connection: {name}\r\nCookie: a=1\r\n");
+        client.send(format!("POST / HTTP/1.1\r\nHost: h\r\n{named}Content-Length: 4\r\n\r\nbody"));
+        client.response().expect(400);
+        client.expect_closed();
     }
-    let arrived = last(&origin);
-    assert_eq!(arrived.head.value("x-forwarded-for"), Some("127.0.0.1"));
-    assert_eq!(arrived.head.value("host"), Some("h"));
-    assert_eq!(arrived.body, b"body");
+    assert!(origin.requests().is_empty());
 }
 
 #[test]

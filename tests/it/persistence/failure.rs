@@ -6,18 +6,27 @@ use crate::support::client::{Client, once_from};
 use crate::support::edge::Edge;
 use crate::support::farm::Farm;
 use crate::support::mim::{self, MimNode};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Waits until the edge has noticed that a node is up: clients it has never seen are sent there.
 #[track_caller]
 pub fn until_new_clients_reach(edge: &Edge, node: &str) {
     let deadline = Instant::now() + PATIENCE;
-    for n in 0..u16::MAX {
+    for n in (0..60_000_u32).cycle() {
         let response = call(edge, &format!("127.7.{}.{}", n / 250, n % 250 + 1));
         if response.status() == 200 && response.node() == node {
             return;
         }
         assert!(Instant::now() < deadline, "new clients never reached {node}");
+    }
+}
+
+/// Lets the old clients be idle while others are served. Pins count time in tenths of a second.
+#[track_caller]
+pub fn until_idle(edge: &Edge) {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(250) {
+        call(edge, "127.8.0.1").expect(200);
     }
 }
 
@@ -121,6 +130,7 @@ fn clients_return_home_where_the_configuration_says_so() {
     assert_eq!(node_of(&edge, client), other.name);
     home.origin.listen();
     until_new_clients_reach(&edge, &home.name);
+    until_idle(&edge);
     assert_eq!(node_of(&edge, client), home.name);
     let entry = edge.next_request(|e| e["client"] == client && e["outcome"] == "returned");
     assert_eq!(entry["node"], home.name.as_str());
@@ -144,7 +154,7 @@ fn without_a_node_the_answer_is_503() {
 fn faults_do_not_make_a_node_dead() {
     let (a, b) = (MimNode::start("mim1"), MimNode::start("mim2"));
     let mut farm = Farm::of([&a, &b]);
-    farm.pool.push_str(" ejection: { consecutive_failures: 2, for: 10m },");
+    farm.pool.push_str(" ejection: { consecutive_failures: 2 },");
     let edge = Edge::start(&farm.yaml());
     let client = "127.0.0.11";
     let node = node_of(&edge, client);

@@ -81,6 +81,7 @@ fn backup_nodes_serve_only_when_nobody_else_can() {
 
     a.origin.listen();
     super::failure::until_new_clients_reach(&edge, "mim1");
+    super::failure::until_idle(&edge);
     // Backups are never stayed on.
     let came_back = node_of(&edge, "127.0.0.11");
     assert_eq!(came_back, "mim1");

@@ -3,11 +3,11 @@
 use super::PATIENCE;
 use super::http::{Framing, Head, Wire, show};
 use socket2::{Domain, Socket, Type};
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 
 /// A response and what came before it.
-#[derive(Debug)]
 pub struct Response {
     /// Interim responses (1xx), in order.
     pub interim: Vec<Head>,
@@ -17,6 +17,19 @@ pub struct Response {
     pub body: Vec<u8>,
     /// How the body ended.
     pub framing: Framing,
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{:?} after {:?}; {:?}: {}",
+            self.head,
+            self.interim,
+            self.framing,
+            show(&self.body)
+        )
+    }
 }
 
 impl Response {
@@ -116,7 +129,7 @@ impl Client {
     /// Fails unless the edge now closes the connection without another byte.
     #[track_caller]
     pub fn expect_closed(&mut self) {
-        match self.wire.drain() {
+        match self.wire.rest() {
             Ok(rest) => assert!(rest.is_empty(), "more than expected: {}", show(&rest)),
             // Closing with bytes unread resets the connection.
             Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),

@@ -1,9 +1,10 @@
 //! Just enough HTTP/1.1 to play both ends, and strict: what it does not accept, the edge must not send.
 
+use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 
 /// A start line and its headers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Head {
     /// The first line.
     pub start: String,
@@ -11,6 +12,12 @@ pub struct Head {
     pub headers: Vec<(String, String)>,
     /// Every byte, with the empty line.
     pub raw: Vec<u8>,
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&show(&self.raw))
+    }
 }
 
 impl Head {
@@ -194,7 +201,7 @@ impl<S: Read + Write> Wire<S> {
     }
 
     /// Everything to the end of the connection.
-    pub fn drain(&mut self) -> io::Result<Vec<u8>> {
+    pub fn rest(&mut self) -> io::Result<Vec<u8>> {
         while self.fill()? > 0 {}
         Ok(std::mem::take(&mut self.unused))
     }
