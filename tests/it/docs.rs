@@ -169,6 +169,45 @@ fn the_readme_shows_the_example_that_is_tested() {
     assert_eq!(shown.expect("an example in README.md").text, tested.expect("an example in src/lib.rs").text);
 }
 
+/// The words, in quotes, that follow `before` in a file of the source.
+fn words(file: &str, before: &str) -> Vec<String> {
+    let source = std::fs::read_to_string(root().join(file)).unwrap();
+    let words = source.split(before).skip(1).filter_map(|rest| rest.split('"').next());
+    let is_word = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    words.filter(is_word).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_reason_and_every_field_of_the_log_is_explained() {
+    let page = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let mut words: Vec<String> = Vec::new();
+    for (file, before) in [
+        ("src/engine/refusal.rs", "=> \""),
+        ("src/engine/handler.rs", "=> \""),
+        ("src/engine/upstream.rs", "=> \""),
+        ("src/persistence/cookie.rs", "=> \""),
+        ("src/persistence/client_class.rs", "=> \""),
+        ("src/persistence/decision.rs", "=> \""),
+        ("src/proxy/access_log.rs", "serialize_entry(\""),
+    ] {
+        let found = self::words(file, before);
+        assert!(!found.is_empty(), "{file}");
+        words.extend(found);
+    }
+    let missing: Vec<&String> = words.iter().filter(|word| !page.contains(&format!("`{word}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// The errors that the configuration's page shows are those of the tests of the configuration.
+#[test]
+fn errors_are_shown_as_they_are_said() {
+    let page = std::fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let tested = std::fs::read_to_string(root().join("src/config/tests/bad.rs")).unwrap();
+    let shown: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("edge.yaml:")).collect();
+    let unknown: Vec<&&str> = shown.iter().filter(|line| !tested.contains(&format!("\n{line}\n"))).collect();
+    assert!(unknown.is_empty() && shown.len() > 10, "{unknown:#?}");
+}
+
 /// Links between the pages lead to files, and to headings, that are there.
 #[test]
 fn links_lead_somewhere() {
