@@ -114,14 +114,17 @@ pub struct Endpoint {
 impl Endpoint {
     /// An endpoint without any history.
     #[must_use]
-    pub fn new(
-        backend: Arc<Backend>,
-        origin: Arc<Origin>,
-        address: Arc<Address>,
-        eject_after: u32,
-    ) -> Self {
+    pub fn new(backend: Arc<Backend>, origin: Arc<Origin>, address: Arc<Address>, eject_after: u32) -> Self {
         let failures = AtomicU32::new(0);
-        Self { backend, origin, address, failures, eject_after, doubt: Notify::new(), trial: Semaphore::new(1) }
+        Self {
+            backend,
+            origin,
+            address,
+            failures,
+            eject_after,
+            doubt: Notify::new(),
+            trial: Semaphore::new(1),
+        }
     }
 
     /// Its address and port, once the node's name is resolved.

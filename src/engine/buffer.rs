@@ -127,7 +127,8 @@ impl Buffer {
 
     /// Makes the buffer hold at least `bytes` in all, for a head larger than its class.
     fn grow(&mut self, bytes: usize) {
-        let size = (HEADROOM + bytes).max(self.memory.len() * 2).min(HEADROOM + bytes.max(Class::Large.bytes()));
+        let size =
+            (HEADROOM + bytes).max(self.memory.len() * 2).min(HEADROOM + bytes.max(Class::Large.bytes()));
         if size <= self.memory.len() {
             return;
         }
@@ -238,11 +239,9 @@ where
     F: FnMut(&mut Context<'_>) -> bool,
 {
     let mut written = 0;
-    poll_fn(|context| {
-        match poll_write_some(stream, data, &mut written, context) {
-            Poll::Pending if expired(context) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            other => other,
-        }
+    poll_fn(|context| match poll_write_some(stream, data, &mut written, context) {
+        Poll::Pending if expired(context) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+        other => other,
     })
     .await
 }

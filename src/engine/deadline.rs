@@ -69,7 +69,8 @@ impl Deadlines {
             }
             let passed = due & !IDLE <= tick || stopping && due & IDLE != 0;
             // The task may have moved its deadline meanwhile: then this sweep does not concern it.
-            if passed && slot.due.compare_exchange(due, PASSED, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            if passed && slot.due.compare_exchange(due, PASSED, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            {
                 woken.extend(slot.waker.lock().take());
             }
         }

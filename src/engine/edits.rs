@@ -80,7 +80,6 @@ impl<'a> Edits<'a> {
     pub fn rewind(&mut self, mark: usize) {
         self.added.truncate(mark);
     }
-
 }
 
 /// Copies the lines that are kept, run by run.

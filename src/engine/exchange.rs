@@ -99,10 +99,13 @@ impl<H: Handler> Exchange<'_, H> {
                 None => {
                     client.deadline.set(Duration::MAX);
                     let choice = self.handler.choose(&mut self.context, client.bindings()).await;
-                    self.summary.times.queue = self.started.elapsed().saturating_sub(self.summary.times.connect);
+                    self.summary.times.queue =
+                        self.started.elapsed().saturating_sub(self.summary.times.connect);
                     match choice {
                         Choice::Forward(target) => target,
-                        Choice::Answer(answer) => return self.answer(client, &answer, Some(ready), whole).await,
+                        Choice::Answer(answer) => {
+                            return self.answer(client, &answer, Some(ready), whole).await;
+                        }
                     }
                 }
             };
@@ -410,7 +413,8 @@ impl<H: Handler> Exchange<'_, H> {
             }
         }
         let settled = upload.is_done() && !upload_failed;
-        let reusable = settled && facts.keep_alive && facts.framing != Framing::UntilClose && buffer.is_none();
+        let reusable =
+            settled && facts.keep_alive && facts.framing != Framing::UntilClose && buffer.is_none();
         match target.binding {
             Some(binding) if reusable && keep => {
                 client.bound.push(super::client::Bound { binding, stream: upstream });

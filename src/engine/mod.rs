@@ -1,8 +1,8 @@
 //! HTTP/1.1 forwarding on Pingora's listeners.
 //!
 //! The engine knows nothing of routes or persistence: it moves messages and asks a [`handler::Handler`] where
-//! to. Its pure parts ([`head`], [`framing`], [`body`]) are functions over buffers; [`serve`] drives them for
-//! one client's connection, [`exchange`](self) for one request.
+//! to. Its pure parts ([`head`], [`framing`], [`body`]) are functions over buffers; [`serve()`] drives them for
+//! one client's connection, `exchange` for one request.
 //!
 //! Invariants:
 //! - A message is framed once, strictly, and never by two rules: what is ambiguous is refused and its

@@ -98,8 +98,12 @@ impl Upload {
     ) -> Poll<Result<(), UploadError>> {
         loop {
             if let Some(held) = buffer.as_mut().filter(|_| self.ready > 0) {
-                let result =
-                    ready!(poll_write_some(upstream, &held.bytes()[..self.ready], &mut self.written, context));
+                let result = ready!(poll_write_some(
+                    upstream,
+                    &held.bytes()[..self.ready],
+                    &mut self.written,
+                    context
+                ));
                 result.map_err(|_| UploadError::Upstream)?;
                 held.advance(self.ready);
                 self.sent += self.ready as u64;

@@ -117,7 +117,11 @@ impl std::error::Error for ConnectError {
 ///
 /// # Errors
 /// [`ConnectError`] says which step failed.
-pub async fn connect(origin: &Origin, address: SocketAddr, limit: Duration) -> Result<Upstream, ConnectError> {
+pub async fn connect(
+    origin: &Origin,
+    address: SocketAddr,
+    limit: Duration,
+) -> Result<Upstream, ConnectError> {
     let attempt = async {
         let tcp = TcpStream::connect(address).await.map_err(ConnectError::Tcp)?;
         tcp.set_nodelay(true).map_err(ConnectError::Tcp)?;

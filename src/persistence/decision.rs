@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What to do with a request.
-#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for every request")]
+#[allow(clippy::large_enum_variant, reason = "a box would be an allocation for every request")]
 #[derive(Debug)]
 pub enum Decision {
     /// Send it to the selection's backend.

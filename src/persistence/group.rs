@@ -120,6 +120,21 @@ impl Member {
         self.everywhere && self.backends.iter().all(|backend| backend.fitness(now) == Fitness::Up)
     }
 
+    /// Its backends of which nothing is known yet.
+    pub(super) fn unknown(&self, now: Millis) -> impl Iterator<Item = &Arc<Backend>> {
+        self.backends.iter().filter(move |backend| backend.fitness(now) == Fitness::Unknown)
+    }
+
+    /// Whether it is not whole only because probes have not answered yet.
+    pub(super) fn may_become_whole(&self, now: Millis) -> bool {
+        self.everywhere && self.backends.iter().all(|backend| backend.fitness(now) != Fitness::Down)
+    }
+
+    /// Whether nothing is known yet of its backend in `pool`.
+    pub(super) fn awaits(&self, pool: usize, now: Millis) -> bool {
+        self.backend(pool).is_some_and(|backend| backend.fitness(now) == Fitness::Unknown)
+    }
+
     /// Whether it takes new clients, and is whole.
     pub(super) fn takes_new(&self, now: Millis) -> bool {
         self.node.admin() == AdminState::Ready && self.whole(now)

@@ -109,12 +109,7 @@ fn open(sink: &Sink) -> io::Result<Box<dyn Write + Send>> {
     })
 }
 
-fn write_lines(
-    messages: &Receiver<Message>,
-    sink: &Sink,
-    out: Box<dyn Write + Send>,
-    dropped: &AtomicU64,
-) {
+fn write_lines(messages: &Receiver<Message>, sink: &Sink, out: Box<dyn Write + Send>, dropped: &AtomicU64) {
     let mut out = BufWriter::with_capacity(64 * 1024, out);
     while let Ok(first) = messages.recv() {
         // Whatever else is there leaves in the same write.
@@ -128,7 +123,9 @@ fn write_lines(
                 Message::Reopen => match open(sink) {
                     // Replacing the old writer writes what it still holds.
                     Ok(file) => out = BufWriter::with_capacity(64 * 1024, file),
-                    Err(error) => warn!("the access log cannot be opened again, the old file is kept: {error}"),
+                    Err(error) => {
+                        warn!("the access log cannot be opened again, the old file is kept: {error}")
+                    }
                 },
             }
         }

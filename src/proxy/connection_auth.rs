@@ -31,12 +31,21 @@ mod tests {
 
     #[test]
     fn schemes_that_authenticate_a_connection_are_told_from_others() {
-        for value in ["NTLM", "ntlm TlRM", "Negotiate", "Negotiate YII=", "Nego2 x", "Kerberos",
-            "Basic realm=\"a\", Negotiate", "Basic realm=\"x\",NTLM"]
-        {
+        for value in [
+            "NTLM",
+            "ntlm TlRM",
+            "Negotiate",
+            "Negotiate YII=",
+            "Nego2 x",
+            "Kerberos",
+            "Basic realm=\"a\", Negotiate",
+            "Basic realm=\"x\",NTLM",
+        ] {
             assert!(is_connection_bound(value.as_bytes()), "{value}");
         }
-        for value in ["Basic bnRsbQ==", "Bearer ntlm", "Digest realm=\"NTLM\"", "", "NTLMx", "Basic realm=\"n\""] {
+        for value in
+            ["Basic bnRsbQ==", "Bearer ntlm", "Digest realm=\"NTLM\"", "", "NTLMx", "Basic realm=\"n\""]
+        {
             assert!(!is_connection_bound(value.as_bytes()), "{value}");
         }
     }

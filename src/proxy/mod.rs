@@ -6,7 +6,7 @@
 //! ```
 //!
 //! One file a phase. [`Edge`] is the handler of one listener; what is shared by all of them lies in
-//! [`Shared`]; what one request remembers, in [`context::RequestContext`].
+//! [`Shared`]; what one request remembers, in `context`.
 
 mod access_log;
 mod admit;
@@ -22,8 +22,10 @@ pub use access_log::{AccessLog, Format as LogStyle, Sink as LogSink, Writer as L
 pub use counters::Counters;
 
 use crate::clock::CoarseClock;
-use crate::engine::handler::{Answer, Binding, Bindings, Choice, Connection, Failure, Handler, Step, Summary};
 use crate::engine::edits::Edits;
+use crate::engine::handler::{
+    Answer, Binding, Bindings, Choice, Connection, Failure, Handler, Step, Summary,
+};
 use crate::engine::head::{RequestHead, ResponseHead};
 use crate::engine::refusal::Refusal;
 use crate::engine::upstream::ConnectError;

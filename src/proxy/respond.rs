@@ -6,8 +6,8 @@ use super::context::RequestContext;
 use super::select::scope;
 use crate::engine::edits::Edits;
 use crate::engine::handler::Binding;
-use crate::snapshot::Binds;
 use crate::engine::head::ResponseHead;
+use crate::snapshot::Binds;
 
 pub(super) fn respond(
     shared: &Shared,

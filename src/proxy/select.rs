@@ -25,9 +25,7 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
     loop {
         let now = shared.clock.now();
         let decision = match std::mem::replace(&mut context.next, Next::Chosen) {
-            Next::Select | Next::Chosen => {
-                snapshot.selector.select(route.pool, group, &context.facts(), now)
-            }
+            Next::Select | Next::Chosen => snapshot.selector.select(route.pool, group, &context.facts(), now),
             Next::SelectAgain(selection) => snapshot.selector.select_again(selection, now),
             Next::RetrySame { selection, at, until } => {
                 let Ok(_place) = shared.waiting.try_acquire() else {

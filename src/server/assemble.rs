@@ -91,8 +91,7 @@ pub(super) fn assemble(
         groups.collect(),
         &live.selector,
     );
-    let snapshot =
-        Snapshot { listeners: listener_routes(config)?, routes: routes(config), pools, selector };
+    let snapshot = Snapshot { listeners: listener_routes(config)?, routes: routes(config), pools, selector };
     Ok(Assembled { snapshot, observed, addresses })
 }
 
@@ -181,11 +180,12 @@ fn routes(config: &Config) -> Vec<Route> {
 fn listener_routes(config: &Config) -> Result<Vec<ListenerRoutes>, AssemblyError> {
     let mut listeners = Vec::new();
     for (index, listener) in config.listeners.iter().enumerate() {
-        let specs = config.routes.iter().enumerate().filter(|(_, route)| route.listener == index).map(
-            |(value, route)| RouteSpec { host: route.host.clone(), path: route.path.clone(), value },
-        );
-        let table = RouteTable::build(specs.collect())
-            .map_err(|_| AssemblyError::Routes(listener.name.clone()))?;
+        let specs =
+            config.routes.iter().enumerate().filter(|(_, route)| route.listener == index).map(
+                |(value, route)| RouteSpec { host: route.host.clone(), path: route.path.clone(), value },
+            );
+        let table =
+            RouteTable::build(specs.collect()).map_err(|_| AssemblyError::Routes(listener.name.clone()))?;
         listeners.push(ListenerRoutes { name: listener.name.as_str().into(), table });
     }
     Ok(listeners)

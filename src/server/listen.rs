@@ -20,9 +20,7 @@ impl std::fmt::Display for BindError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let hint = match self.error.kind() {
             io::ErrorKind::AddrInUse => ": another process listens there",
-            io::ErrorKind::PermissionDenied => {
-                ": ports below 1024 need the capability CAP_NET_BIND_SERVICE"
-            }
+            io::ErrorKind::PermissionDenied => ": ports below 1024 need the capability CAP_NET_BIND_SERVICE",
             io::ErrorKind::AddrNotAvailable => ": this machine has no such address",
             _ => "",
         };

@@ -77,6 +77,7 @@ impl std::error::Error for StartError {
 /// # Errors
 /// [`StartError`] if it could not start; once it runs, nothing makes it return but a signal.
 pub fn run(config: &Config) -> Result<(), StartError> {
+    raise_descriptor_limit(config.limits.connections);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let clock = Arc::new(CoarseClock::start());
     let live = LiveState::default();
@@ -93,10 +94,8 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         access_log,
         request_ids: RequestIds::default(),
     });
-    let control = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(StartError::System)?;
+    let control =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::System)?;
     let result = control.block_on(async {
         let (stop, stopping) = watch::channel(false);
         let mut signals = Signals::new().map_err(StartError::System)?;
@@ -108,12 +107,15 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         tokio::spawn(resolve::keep_resolved(assembled.addresses, stopping.clone()));
         tokio::spawn(sweep_pins(shared.clone(), stopping.clone()));
         let active = Active::new(config.limits.connections);
-        let workers =
-            Workers::start(config, &shared, &certificates, sockets, &active, &stopping).map_err(StartError::System)?;
+        let workers = Workers::start(config, &shared, &certificates, sockets, &active, &stopping)
+            .map_err(StartError::System)?;
         workers.announce();
         tokio::spawn(announce_ready(shared.clone(), stopping.clone()));
         signals.wait_for_stop(&shared).await;
-        info!("stopping: no new connections, waiting up to {:?} for requests in flight", config.shutdown_grace);
+        info!(
+            "stopping: no new connections, waiting up to {:?} for requests in flight",
+            config.shutdown_grace
+        );
         workers.stop(&stop);
         let left = tokio::select! {
             () = active.none_left() => 0,
@@ -138,6 +140,23 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         writer.join();
     }
     result
+}
+
+/// A connection takes two descriptors, one on each side. The system's soft limit is meant for programs that
+/// do not know better; the hard one is the administrator's.
+fn raise_descriptor_limit(connections: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
+        warn!("the limit of descriptors cannot be raised from {current:?} to {maximum:?}");
+    }
+    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_mul(2).saturating_add(1000);
+    if let Some(limit) = getrlimit(Resource::Nofile).current.filter(|limit| *limit < needed) {
+        warn!(
+            "{limit} descriptors are too few for limits.connections: {connections}, which may take {needed}: \
+             raise the hard limit (systemd: LimitNOFILE) or lower the number"
+        );
+    }
 }
 
 fn start_access_log(

@@ -16,8 +16,9 @@ fn named(name: &'static str) -> Origin {
 
 /// A configuration with one pool for each origin, and the routes given.
 fn routed(origins: &[(&str, &Origin)], routes: &[&str]) -> String {
-    let mut yaml = "listeners:\n  web: { bind: \"127.0.0.1:0\" }\nnodes:\n  one: { address: 127.0.0.1 }\npools:\n"
-        .to_owned();
+    let mut yaml =
+        "listeners:\n  web: { bind: \"127.0.0.1:0\" }\nnodes:\n  one: { address: 127.0.0.1 }\npools:\n"
+            .to_owned();
     for (name, origin) in origins {
         let port = origin.port(0);
         writeln!(yaml, "  {name}: {{ {ONE_PROBE}, nodes: [one], port: {port} }}").unwrap();

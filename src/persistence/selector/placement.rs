@@ -39,24 +39,29 @@ pub(super) enum Placement<'g> {
     Nowhere,
 }
 
-/// Which nodes are looked at together; an earlier tier with anybody in it ends the search.
-const TIERS: [(bool, bool); 4] = [(true, false), (true, true), (false, false), (false, true)];
-
-/// Ready nodes that are whole, primaries before backups; if there are none, those whose needed backend is up.
+/// Ready nodes that are whole, primaries before backups. If there are none, but one may turn out to be when
+/// its first probe answers, that is waited for; only then come those whose needed backend is up.
 pub(super) fn place<'g>(group: &'g Group, ask: &Ask<'_>) -> Placement<'g> {
-    for (whole, backup) in TIERS {
-        if let Some(backend) = place_in(group, ask, whole, backup) {
-            return Placement::On { backend, whole };
-        }
-    }
-    let unknown = able(group, ask)
-        .filter(|(_, backend)| backend.fitness(ask.now) == Fitness::Unknown)
-        .map(|(_, backend)| (backend.live.unknown_until(ask.now), backend))
-        .min_by_key(|(until, _)| *until);
-    match unknown {
-        Some((until, backend)) => Placement::Wait { backend, until },
-        None => Placement::Nowhere,
-    }
+    let in_turn = |whole| {
+        let backend =
+            place_in(group, ask, whole, false).or_else(|| place_in(group, ask, whole, true))?;
+        Some(Placement::On { backend, whole })
+    };
+    in_turn(true)
+        .or_else(|| wait(group, ask, |member| member.may_become_whole(ask.now)))
+        .or_else(|| in_turn(false))
+        .or_else(|| wait(group, ask, |member| member.awaits(ask.pool, ask.now)))
+        .unwrap_or(Placement::Nowhere)
+}
+
+/// The backend whose first probe is waited for: of the nodes that are `worth` it, the one that is told first.
+fn wait<'g>(group: &'g Group, ask: &Ask<'_>, worth: impl Fn(&Member) -> bool) -> Option<Placement<'g>> {
+    able(group, ask)
+        .filter(|(member, _)| worth(member))
+        .flat_map(|(member, _)| member.unknown(ask.now))
+        .map(|backend| (backend.live.unknown_until(ask.now), backend))
+        .min_by_key(|(until, _)| *until)
+        .map(|(until, backend)| Placement::Wait { backend, until })
 }
 
 /// A primary that is whole, for a client that is to leave a backup.

@@ -177,7 +177,6 @@ impl Pin {
         let lifetime = if self.provisional { PROVISIONAL_TICKS.min(idle_ticks) } else { idle_ticks };
         self.in_flight == 0 && tick.saturating_sub(self.last_seen) >= lifetime
     }
-
 }
 
 /// The order of eviction: provisional pins first, then by last use; within a tick, by the order of uses.

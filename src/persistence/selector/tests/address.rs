@@ -125,6 +125,21 @@ fn before_the_first_answer_requests_wait_and_after_the_grace_they_go() {
 }
 
 #[test]
+fn a_node_that_may_turn_out_whole_is_waited_for() {
+    let farm = Farm::new("a b", settings(By::SourceIp));
+    for node in ["a", "b"] {
+        let live = &farm.backend(1, node).live;
+        live.set_health(Health::Unknown, DownCause::Probe, farm.now.mono);
+        live.start(farm.now.mono, Duration::from_secs(10));
+    }
+    assert_eq!(waits(farm.select(0, 1)).reason, WaitReason::FirstProbe, "the other port may be down");
+    farm.down(1, "a");
+    assert_eq!(waits(farm.select(0, 1)).reason, WaitReason::FirstProbe);
+    farm.up(1, "b");
+    assert_eq!(farm.serve(0, 1), ("b".to_owned(), Outcome::Fresh));
+}
+
+#[test]
 fn without_any_node_a_new_client_is_refused() {
     let farm = Farm::new("a b", settings(By::SourceIp));
     farm.down(0, "a");
