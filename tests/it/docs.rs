@@ -1,0 +1,240 @@
+//! What the documentation shows is what the binary accepts.
+//!
+//! A block of YAML marked `yaml whole` is a configuration of its own. Any other block shows some sections or
+//! entries: they replace, or join, those of `conf/edge.yaml`.
+
+use crate::support::edge::{command, finish, said, write};
+use rcgen::{CertificateParams, KeyPair};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+const PAGES: [&str; 4] = ["README.md", "docs/configuration.md", "docs/operations.md", "docs/persistence.md"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The pages that are there, each with its text.
+fn pages() -> Vec<(&'static str, String)> {
+    let read = |page| Some((page, std::fs::read_to_string(root().join(page)).ok()?));
+    PAGES.into_iter().filter_map(read).collect()
+}
+
+/// A fenced block of a page.
+struct Block {
+    /// The page and the line where it starts.
+    place: String,
+    /// What stands behind the fence.
+    language: String,
+    text: String,
+}
+
+fn blocks(page: &str, text: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for (line, number) in text.lines().zip(1..) {
+        match (line.strip_prefix("```"), &mut open) {
+            (Some(language), None) => {
+                let (place, language) = (format!("{page}:{number}"), language.to_owned());
+                open = Some(Block { place, language, text: String::new() });
+            }
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (None, Some(block)) => block.text += &format!("{line}\n"),
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "{page}: a block that does not end");
+    blocks
+}
+
+/// A folder with the files that configurations name.
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate =
+        CertificateParams::new(["mim.example.com".to_owned()]).unwrap().self_signed(&key).unwrap();
+    write(folder.path(), "mim.pem", &certificate.pem());
+    write(folder.path(), "corp-ca.pem", &certificate.pem());
+    write(folder.path(), "mim.key", &key.serialize_pem());
+    let keys = finish(command(["keys", "new"]).arg(folder.path().join("cookie-keys.txt")));
+    assert!(keys.status.success(), "{}", said(&keys));
+    folder
+}
+
+/// What is wrong with a configuration; warnings count.
+fn wrong(folder: &Path, place: &str, yaml: &str, warnings: bool) -> Option<String> {
+    let file = write(folder, "edge.yaml", yaml);
+    let output = finish(command(["check"]).arg(file).env("DEMO_KEYS", "cookie-keys.txt"));
+    let clean = output.status.code() == Some(0) && (warnings || output.stderr.is_empty());
+    (!clean).then(|| format!("{place}: {}\n{yaml}", said(&output)))
+}
+
+/// The parts of a text that start where `is_head` says so, each with its first line's key; comments go.
+fn parts(text: &str, is_head: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    let mut parts: Vec<(String, String)> = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty() && !line.trim().starts_with('#')) {
+        if is_head(line) {
+            parts.push((line.split(':').next().unwrap().trim().to_owned(), String::new()));
+        }
+        let (_, part) = parts.last_mut().expect("a key first");
+        *part += &format!("{line}\n");
+    }
+    parts
+}
+
+fn sections(text: &str) -> Vec<(String, String)> {
+    parts(text, |line| !line.starts_with(' '))
+}
+
+/// `base` with the sections and entries of `shown` in it.
+fn merged(base: &str, shown: &str) -> String {
+    let mut base = sections(base);
+    for (name, section) in sections(shown) {
+        let known = base.iter_mut().find(|(known, _)| *known == name);
+        let Some((_, known)) = known else { panic!("conf/edge.yaml has no section {name}") };
+        let by_name = ["listeners", "nodes", "persistence", "pools"].contains(&name.as_str());
+        *known = if by_name { with_entries(known, &section) } else { section };
+    }
+    base.into_iter().map(|(_, section)| section).collect()
+}
+
+fn with_entries(known: &str, shown: &str) -> String {
+    let entries = |section: &str| {
+        let (head, rest) = section.split_once('\n').unwrap();
+        (head.to_owned(), parts(rest, |line| line.starts_with("  ") && !line.starts_with("   ")))
+    };
+    let ((head, mut known), (_, shown)) = (entries(known), entries(shown));
+    for (name, entry) in shown {
+        match known.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = entry,
+            None => known.push((name, entry)),
+        }
+    }
+    let entries: String = known.into_iter().map(|(_, entry)| entry).collect();
+    format!("{head}\n{entries}")
+}
+
+#[test]
+fn every_file_that_ships_passes_check() {
+    let folder = folder();
+    let mut checked = 0;
+    for file in std::fs::read_dir(root().join("conf")).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let wrong = wrong(folder.path(), &path.display().to_string(), &text, false);
+        assert_eq!(wrong, None);
+        checked += 1;
+    }
+    assert!(checked >= 3, "{checked}");
+}
+
+#[test]
+fn every_configuration_in_the_documentation_passes_check() {
+    let folder = folder();
+    let base = std::fs::read_to_string(root().join("conf/edge.yaml")).unwrap();
+    let (mut found, mut whole, mut part) = (String::new(), 0, 0);
+    for (page, text) in pages() {
+        for block in blocks(page, &text) {
+            let wrong = match block.language.as_str() {
+                "yaml whole" => {
+                    whole += 1;
+                    wrong(folder.path(), &block.place, &block.text, false)
+                }
+                // An entry that joins has no route, of which there is a warning.
+                "yaml" => {
+                    part += 1;
+                    wrong(folder.path(), &block.place, &merged(&base, &block.text), true)
+                }
+                _ => None,
+            };
+            found.extend(wrong);
+        }
+    }
+    assert!(found.is_empty(), "{found}");
+    assert!(whole >= 2 && part >= 8, "{whole} whole, {part} in part: has the marking changed?");
+}
+
+/// The example of the library is a doctest on the crate's front page; the README shows the same.
+#[test]
+fn the_readme_shows_the_example_that_is_tested() {
+    let source = std::fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let page: String = source
+        .lines()
+        .filter_map(|line| line.strip_prefix("//!"))
+        .map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line)))
+        .collect();
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let tested = blocks("src/lib.rs", &page).into_iter().find(|block| block.language.is_empty());
+    let shown = blocks("README.md", &readme).into_iter().find(|block| block.language == "rust");
+    assert_eq!(shown.expect("an example in README.md").text, tested.expect("an example in src/lib.rs").text);
+}
+
+/// The words, in quotes, that follow `before` in a file of the source.
+fn words(file: &str, before: &str) -> Vec<String> {
+    let source = std::fs::read_to_string(root().join(file)).unwrap();
+    let words = source.split(before).skip(1).filter_map(|rest| rest.split('"').next());
+    let is_word = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    words.filter(is_word).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_reason_and_every_field_of_the_log_is_explained() {
+    let page = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let mut words: Vec<String> = Vec::new();
+    for (file, before) in [
+        ("src/engine/refusal.rs", "=> \""),
+        ("src/engine/handler.rs", "=> \""),
+        ("src/engine/upstream.rs", "=> \""),
+        ("src/persistence/cookie.rs", "=> \""),
+        ("src/persistence/client_class.rs", "=> \""),
+        ("src/persistence/decision.rs", "=> \""),
+        ("src/proxy/access_log.rs", "serialize_entry(\""),
+    ] {
+        let found = self::words(file, before);
+        assert!(!found.is_empty(), "{file}");
+        words.extend(found);
+    }
+    let missing: Vec<&String> = words.iter().filter(|word| !page.contains(&format!("`{word}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// The errors that the configuration's page shows are those of the tests of the configuration.
+#[test]
+fn errors_are_shown_as_they_are_said() {
+    let page = std::fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let tested = std::fs::read_to_string(root().join("src/config/tests/bad.rs")).unwrap();
+    let shown: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("edge.yaml:")).collect();
+    let unknown: Vec<&&str> = shown.iter().filter(|line| !tested.contains(&format!("\n{line}\n"))).collect();
+    assert!(unknown.is_empty() && shown.len() > 10, "{unknown:#?}");
+}
+
+/// Links between the pages lead to files, and to headings, that are there.
+#[test]
+fn links_lead_somewhere() {
+    let anchor = |heading: &str| -> String {
+        let heading = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        kept.collect::<String>().replace(' ', "-")
+    };
+    let mut lost = String::new();
+    for (page, text) in pages() {
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.contains("://") {
+                continue;
+            }
+            let (path, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = match path {
+                "" => root().join(page),
+                path => root().join(page).parent().unwrap().join(path),
+            };
+            let found = std::fs::read_to_string(&file).is_ok_and(|text| {
+                heading.is_empty()
+                    || text.lines().any(|line| line.starts_with('#') && anchor(line) == heading)
+            });
+            if !found {
+                lost += &format!("{page}: {target}\n");
+            }
+        }
+    }
+    assert!(lost.is_empty(), "{lost}");
+}
