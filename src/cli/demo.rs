@@ -258,7 +258,9 @@ fn invite(screen: &Screen, sites: &Sites, edge: &Edge, file: &Path) {
     screen.line("  A browser, or one of your own at the same URL:");
     screen.line(&format!("    curl -i -c jar -b jar {}", sites.portal.url("/IdentityManagement")));
     screen.line(&format!("    curl -i -c jar -b jar {}", sites.reset.url("/")));
-    if let Some(node) = sites.service.nodes.first() {
+    if let Some(node) = sites.service.nodes.first()
+        && io::stdin().is_terminal()
+    {
         screen.line(&format!("  Stop and start a node: type  stop {node}  or  start {node}  and Enter."));
     }
     screen.line(&format!("  The configuration: {}", file.display()));
@@ -275,7 +277,7 @@ async fn stay(screen: &Screen, edge: &mut Edge, farm: &mut Farm) -> Result<(), D
         tokio::select! {
             said = edge.next() => match said {
                 Said::Request(entry) => {
-                    let request = format!("{} {}", entry.method, entry.path);
+                    let request = format!("{} {}", entry.method, shortened(&entry.path));
                     let failure = entry.failure.as_deref().map(|why| format!(" {why}")).unwrap_or_default();
                     let answer = format!("{}{failure}", entry.status);
                     let mood = if entry.status < 500 { Mood::Good } else { Mood::Bad };
@@ -286,6 +288,14 @@ async fn stay(screen: &Screen, edge: &mut Edge, farm: &mut Farm) -> Result<(), D
             },
             Some(line) = typed.recv() => obey(screen, farm, &line).await?,
         }
+    }
+}
+
+/// A path that fits its column: of a long one the last segment.
+fn shortened(path: &str) -> String {
+    match path.rsplit_once('/') {
+        Some((_, last)) if path.len() > 19 => format!("…/{last}"),
+        _ => path.to_owned(),
     }
 }
 

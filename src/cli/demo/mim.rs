@@ -88,8 +88,8 @@ fn unknown(node: &str, what: &str, id: &str) -> Reply {
     fault(node, &format!("the {what} {} is not known here", xml::escape(id)))
 }
 
-/// SOAP 1.2, part 1, section 5.4, and part 2, section 7.5.2: a fault travels as 500 or, where the sender is
-/// to blame, as 400; WCF sends 500.
+/// SOAP 1.2, part 2, section 7.5.2: a fault travels as 500 or, where the sender is to blame, as 400. Here it is
+/// 500 for every one: what must be seen is that the edge takes no 500 for a dead node.
 fn fault(node: &str, reason: &str) -> Reply {
     let body = format!(
         "<s:Fault><s:Code><s:Value>s:Sender</s:Value></s:Code><s:Reason><s:Text xml:lang=\"en\">{node}: {reason}\

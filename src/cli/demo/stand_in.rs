@@ -48,7 +48,7 @@ impl Reply {
     }
 }
 
-/// An identifier that nobody guesses by accident: 128 bits of the hasher's random seed.
+/// An identifier that does not come twice. It is no secret.
 pub(super) fn fresh_id() -> String {
     let half = || foldhash::quality::RandomState::default().build_hasher().finish();
     format!("{:016x}{:016x}", half(), half())

@@ -99,6 +99,7 @@ impl Story<'_> {
             self.soap(client, Operation::Enumerate, Expect::Home).await?;
         }
         self.farm.stop(&stopped).await;
+        let astray = self.tally.astray;
         let (mut moving, mut staying): (Vec<_>, Vec<_>) =
             clients.iter_mut().partition(|client| client.node.as_ref() == Some(&stopped));
         self.screen.line(&format!(
@@ -124,14 +125,15 @@ impl Story<'_> {
             clients.iter().map(|client| client.ip.to_string()).collect::<Vec<_>>().join(", ")
         };
         let to = moving.first().and_then(|client| client.node.clone()).unwrap_or_default();
-        self.screen.line(&format!("  Moved from {stopped} to {to}, both ports together: {}.", who(&moving)));
-        if !staying.is_empty() {
-            self.screen.line(&format!("  Noticed nothing: {}.", who(&staying)));
+        if self.tally.astray == astray {
+            let moved = who(&moving);
+            self.screen.line(&format!("  Moved from {stopped} to {to}, both ports together: {moved}."));
+            if !staying.is_empty() {
+                self.screen.line(&format!("  Noticed nothing: {}.", who(&staying)));
+            }
         }
 
-        self.screen.title(&format!(
-            "4. {stopped} starts again. Nobody moves a second time; new clients may be placed there."
-        ));
+        self.screen.title(&format!("4. {stopped} starts again."));
         self.farm.start_again(&stopped).await?;
         self.recovery(&stopped).await?;
         self.screen.columns();
@@ -141,6 +143,13 @@ impl Story<'_> {
         let mut newcomer = SoapClient::new(104);
         for operation in [Operation::Enumerate, Operation::Pull, Operation::Issue, Operation::Get] {
             self.soap(&mut newcomer, operation, Expect::Home).await?;
+        }
+        if self.tally.astray == astray {
+            let node = newcomer.node.as_deref().unwrap_or("-");
+            self.screen.line(&format!(
+                "  Nobody moved a second time; the new client {} went to {node}.",
+                newcomer.ip
+            ));
         }
         for client in moving.iter_mut().chain(&mut staying).map(|client| &mut **client).chain([&mut newcomer])
         {
