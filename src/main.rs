@@ -39,6 +39,15 @@ enum Command {
         /// The key file
         file: PathBuf,
     },
+    /// Show what this is for: a small farm on this machine, with the edge in front of it
+    Demo {
+        /// A configuration file; conf/demo.yaml is built in
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// End after the conversation, with exit code 0 if every request reached the node that knows it
+        #[arg(long)]
+        exit: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -46,5 +55,6 @@ fn main() -> ExitCode {
         Command::Run { config } => cli::run::run(&config),
         Command::Check { file, show_defaults } => cli::check::run(&file, show_defaults),
         Command::Keys { action, file } => cli::keys::run(action, &file),
+        Command::Demo { config, exit } => cli::demo::run(config.as_deref(), exit),
     }
 }

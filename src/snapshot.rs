@@ -58,6 +58,8 @@ pub struct RouteGroup {
     pub name: Arc<str>,
     /// How long its cookies outlive their last request.
     pub idle_timeout: Duration,
+    /// How long a persisted client is kept for its node.
+    pub hold: Duration,
 }
 
 /// When an upstream connection is bound to a client's connection.

@@ -35,6 +35,8 @@ pub struct Pass {
     pub forward: usize,
     /// So many bytes behind them are to be dropped.
     pub drop: usize,
+    /// So many of the bytes to forward are payload.
+    pub payload: usize,
     /// The body ends behind these bytes. What is left of the input belongs to the next message.
     pub complete: bool,
 }
@@ -121,20 +123,23 @@ impl BodyReader {
     /// # Errors
     /// A [`BodyFault`], and the same one from then on; nothing of `input` should be forwarded then.
     pub fn pass(&mut self, input: &[u8]) -> Result<Pass, BodyFault> {
-        let (mut forward, mut drop) = (0, 0);
+        let (mut forward, mut drop, mut payload) = (0, 0, 0);
         loop {
             let before = *self;
             match self.next(&input[forward + drop..])? {
                 None => break,
                 Some((Piece::Trailer, length)) => drop += length,
-                Some((_, length)) if drop == 0 => forward += length,
+                Some((piece, length)) if drop == 0 => {
+                    forward += length;
+                    payload += if piece == Piece::Data { length } else { 0 };
+                }
                 Some(_) => {
                     *self = before;
                     break;
                 }
             }
         }
-        Ok(Pass { forward, drop, complete: self.is_complete() })
+        Ok(Pass { forward, drop, payload, complete: self.is_complete() })
     }
 
     /// The connection ended here.

@@ -127,12 +127,12 @@ impl Buffer {
 
     /// Makes the buffer hold at least `bytes` in all, for a head larger than its class.
     fn grow(&mut self, bytes: usize) {
-        let size =
-            (HEADROOM + bytes).max(self.memory.len() * 2).min(HEADROOM + bytes.max(Class::Large.bytes()));
+        // By doubling: a head of 20 KiB must not cost what one of 128 KiB does.
+        let size = (self.memory.len() * 2).min((HEADROOM + bytes).max(Class::Large.bytes()));
         if size <= self.memory.len() {
             return;
         }
-        let mut larger = if size <= Class::Large.bytes() {
+        let mut larger = if size == Class::Large.bytes() {
             Self::take(Class::Large).take_memory()
         } else {
             vec![0; size].into_boxed_slice()

@@ -10,13 +10,13 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWrite;
 
-/// How long, and for how many bytes, a connection that is being closed still listens to what the client had
-/// sent: closing a socket with unread data resets it, and the reset may overtake the response.
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 4 * 1024 * 1024;
+/// How long a connection that is being closed still listens to what the client has sent: in all, and without
+/// hearing anything. Closing a socket with unread data resets it, and the reset may overtake the response.
+const LINGER: Duration = Duration::from_secs(30);
+const LINGER_SILENT: Duration = Duration::from_secs(2);
 
 /// An upstream connection that belongs to this client's connection alone.
 #[derive(Debug)]
@@ -153,47 +153,49 @@ impl Client {
         self.write_all(text.as_bytes(), patience).await
     }
 
-    /// Closes in order: what was written arrives, then the end of the stream.
+    /// Closes a connection that the client has ended, or that nobody waits for.
     pub(super) async fn close(mut self) {
-        self.bound.clear();
-        self.deadline.set(LINGER);
-        let Self { stream, deadline, .. } = &mut self;
-        let _ = poll_fn(|context| match Pin::new(&mut *stream).poll_shutdown(context) {
-            Poll::Pending if deadline.poll_passed(context) => Poll::Ready(Ok(())),
-            other => other,
-        })
-        .await;
+        self.shut().await;
     }
 
-    /// Closes in order although the client may still be sending: reads what comes, bounded in time and bytes.
+    /// Closes in order although the client may still be sending: ends what is written, then reads what
+    /// comes, bounded in time, until the client closes as well.
     pub(super) async fn linger(mut self) {
-        self.bound.clear();
-        self.deadline.set(LINGER);
-        self.buffer = None;
-        let Self { stream, deadline, .. } = &mut self;
-        let shut = poll_fn(|context| match Pin::new(&mut *stream).poll_shutdown(context) {
-            Poll::Pending if deadline.poll_passed(context) => {
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
-            other => other,
-        });
-        if shut.await.is_err() {
+        if !self.shut().await {
             return;
         }
-        let mut discarded = 0;
-        while discarded < LINGER_BYTES {
-            let mut buffer = None;
-            let read = poll_fn(|context| {
-                match poll_fill(stream, &mut buffer, Class::Small, usize::MAX / 4, context) {
+        self.buffer = None;
+        let began = Instant::now();
+        while began.elapsed() < LINGER {
+            self.deadline.set(LINGER_SILENT);
+            let Self { stream, deadline, buffer, .. } = &mut self;
+            let read =
+                poll_fn(|context| match poll_fill(stream, buffer, Class::Small, usize::MAX / 4, context) {
                     Poll::Pending if deadline.poll_passed(context) => Poll::Ready(Ok(0)),
                     other => other,
-                }
-            });
+                });
             match read.await {
                 Ok(0) | Err(_) => return,
-                Ok(count) => discarded += count,
+                Ok(_) => self.buffer = None,
             }
         }
+    }
+
+    /// Drops the connection so that the client notices that something is missing.
+    pub(super) fn abort(self) {
+        self.stream.abort();
+    }
+
+    /// Ends the writing side. False if that failed.
+    async fn shut(&mut self) -> bool {
+        self.bound.clear();
+        self.deadline.set(LINGER_SILENT);
+        let Self { stream, deadline, .. } = self;
+        poll_fn(|context| match Pin::new(&mut *stream).poll_shutdown(context) {
+            Poll::Pending if deadline.poll_passed(context) => Poll::Ready(false),
+            other => other.map(|result| result.is_ok()),
+        })
+        .await
     }
 }
 

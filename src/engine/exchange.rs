@@ -28,15 +28,24 @@ const RESPONSE_HEAD: usize = 128 * 1024;
 /// How often a request is sent again after a connection broke; failed connects are the handler's to count.
 const RESENDS: u32 = 1;
 
+/// How many interim responses one request may have.
+const INTERIMS: u32 = 50;
+
+/// How much of the requests behind the present one is read ahead.
+const AHEAD: usize = 8 * 1024;
+
+/// How long the rest of a request may take whose response is out already.
+const AFTER_RESPONSE: Duration = Duration::from_secs(30);
+
 /// What becomes of the client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum After {
     /// The next request.
     Next,
-    /// Closed; everything was read.
+    /// Closed after what was sent has arrived.
     Close,
-    /// Closed, though the client may still be sending.
-    Linger,
+    /// Closed; the client ended it, or was silent for too long.
+    Over,
     /// Dropped at once: a response broke off, and the client must notice.
     Abort,
 }
@@ -53,6 +62,8 @@ pub(super) struct Exchange<'a, H: Handler> {
     /// This is the last request on this connection.
     pub(super) last: bool,
     pub(super) started: Instant,
+    /// The request was to go over a connection that is bound to the client's.
+    pub(super) bound: bool,
     pub(super) summary: Summary,
 }
 
@@ -87,7 +98,7 @@ impl<H: Handler> Exchange<'_, H> {
             Some(Err(fault)) => return self.fail(client, &Failure::Body(fault), None).await,
             None => return After::Abort,
         };
-        if self.max_body.is_some_and(|limit| ready as u64 > limit) {
+        if upload.is_too_large() {
             return self.fail(client, &Failure::BodyTooLarge, None).await;
         }
         let whole = upload.is_done();
@@ -109,12 +120,13 @@ impl<H: Handler> Exchange<'_, H> {
                     }
                 }
             };
-            let upstream = match self.reach(client, &target, resend).await {
+            self.bound |= target.binding.is_some();
+            let reached = match self.reach(client, &target, resend).await {
                 Ok(reached) => reached,
                 Err(Some(failure)) => return self.fail(client, &failure, Some((ready, whole))).await,
                 Err(None) => continue,
             };
-            match self.send(client, &target, upstream, &mut upload, ready, whole).await {
+            match self.send(client, &target, reached, &mut upload, ready, whole).await {
                 Ok(arrived) => return self.respond(client, target, arrived).await,
                 Err(broken) if broken.again && self.summary.retries < RESENDS => {
                     self.summary.retries += 1;
@@ -139,18 +151,18 @@ impl<H: Handler> Exchange<'_, H> {
         client: &mut Client,
         target: &Target,
         fresh: bool,
-    ) -> Result<Upstream, Option<Failure>> {
+    ) -> Result<(Upstream, bool), Option<Failure>> {
         if let Some(binding) = target.binding {
             if let Some(mut upstream) = client.unbind(binding) {
                 if !upstream.is_quiet() {
                     return Err(Some(Failure::BoundClosed));
                 }
                 self.handler.connected(&mut self.context, true);
-                return Ok(upstream);
+                return Ok((upstream, true));
             }
         } else if !fresh && let Some(upstream) = take_idle(&target.origin, target.address) {
             self.handler.connected(&mut self.context, true);
-            return Ok(upstream);
+            return Ok((upstream, true));
         }
         let began = Instant::now();
         let limit = target.connect_within.min(target.origin.patience.connect);
@@ -159,7 +171,7 @@ impl<H: Handler> Exchange<'_, H> {
         match result {
             Ok(upstream) => {
                 self.handler.connected(&mut self.context, false);
-                Ok(upstream)
+                Ok((upstream, false))
             }
             Err(error) => {
                 self.handler.unreachable(&mut self.context, &error);
@@ -173,7 +185,7 @@ impl<H: Handler> Exchange<'_, H> {
         &mut self,
         client: &mut Client,
         target: &Target,
-        mut upstream: Upstream,
+        (mut upstream, reused): (Upstream, bool),
         upload: &mut Upload,
         ready: usize,
         whole: bool,
@@ -192,7 +204,7 @@ impl<H: Handler> Exchange<'_, H> {
             let failure = if timed_out { Failure::UpstreamTimeout } else { Failure::UpstreamClosed };
             // Part of it may have arrived; the backend may also have said why before it closed. Both end the
             // attempt, and only what is safe to repeat is repeated.
-            let safe = self.facts.is_idempotent() && whole || self.has_body() && ready == 0;
+            let safe = self.facts.is_idempotent() && whole || reused && self.has_body() && ready == 0;
             return Err(Broken { failure, again: !timed_out && !bound && safe });
         }
         upload.count(ready);
@@ -209,8 +221,10 @@ impl<H: Handler> Exchange<'_, H> {
         let mut arrived: Option<Buffer> = None;
         let mut scanned = 0;
         let mut upload_over = whole;
-        // Until the backend invites the body of an expectation, the client owes none.
-        let mut invited = !self.facts.expect_continue;
+        // Interim responses the client has been shown. Until there is one, it owes no body that it announced
+        // by an expectation; from then on nothing is sent again.
+        let mut interims = 0;
+        let mut listening = true;
         loop {
             let event = poll_fn(|context| {
                 if !upload_over {
@@ -250,6 +264,13 @@ impl<H: Handler> Exchange<'_, H> {
                         }
                     }
                 }
+                if upload_over && listening {
+                    match poll_ahead(client, context) {
+                        Poll::Ready(Ok(())) => listening = false,
+                        Poll::Ready(Err(())) => return Poll::Ready(Event::ClientGone),
+                        Poll::Pending => {}
+                    }
+                }
                 match poll_fill(&mut upstream, &mut arrived, Class::Large, RESPONSE_HEAD, context) {
                     Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Event::UpstreamEnd),
                     Poll::Ready(Ok(_)) => Poll::Ready(Event::Bytes),
@@ -260,7 +281,10 @@ impl<H: Handler> Exchange<'_, H> {
             .await;
             // Nothing of the request's meaning can have been carried out, or carrying it out twice is harmless.
             let untouched = self.has_body() && !whole && kept > 0 && upload.sent == 0;
-            let again = !bound && kept > 0 && (untouched || whole && self.facts.is_idempotent());
+            let again = !bound
+                && kept > 0
+                && interims == 0
+                && (untouched && reused || whole && self.facts.is_idempotent());
             let failure = match event {
                 Event::Bytes => None,
                 Event::UpstreamEnd if arrived.as_ref().is_some_and(|held| held.len() >= RESPONSE_HEAD) => {
@@ -272,7 +296,11 @@ impl<H: Handler> Exchange<'_, H> {
                 Event::ClientGone => Some(Failure::ClientGone),
                 Event::Fault(fault) => Some(Failure::Body(fault)),
                 Event::TooLarge => Some(Failure::BodyTooLarge),
-                Event::Late if !upload_over && !upload.is_blocked() && (invited || kept == 0) => {
+                Event::Late
+                    if !upload_over
+                        && !upload.is_blocked()
+                        && (kept == 0 || interims > 0 || !self.facts.expect_continue) =>
+                {
                     Some(Failure::ClientTimeout)
                 }
                 Event::Late => Some(Failure::UpstreamTimeout),
@@ -314,7 +342,11 @@ impl<H: Handler> Exchange<'_, H> {
                         return Ok(Arrived { upstream, buffer, head: length, upload });
                     }
                     Ok(Some(length)) => {
-                        invited = true;
+                        interims += 1;
+                        if interims > INTERIMS {
+                            let failure = Failure::UpstreamFault(ResponseFault::TooManyInterims);
+                            return Err(Broken { failure, again: false });
+                        }
                         if self.facts.version == Version::V11 {
                             let written = client.write_all(&held.bytes()[..length], patience.write).await;
                             if written.is_err() {
@@ -364,6 +396,7 @@ impl<H: Handler> Exchange<'_, H> {
         let mut buffer = Some(held);
         client.deadline.set(patience.write);
         let mut upload_failed = false;
+        let mut sent_at = None;
         let result = poll_fn(|context| {
             let mut uploading = !upload.is_done() && !upload_failed;
             if uploading {
@@ -385,8 +418,9 @@ impl<H: Handler> Exchange<'_, H> {
                     }
                 }
             }
-            // The response is out. The rest of the request is still taken where both sides go on.
-            if uploading && keep {
+            // The response is out. The rest of the request is still taken where both sides go on, for a while.
+            let sent_at: Instant = *sent_at.get_or_insert_with(Instant::now);
+            if uploading && keep && !self.worker.is_stopping() && sent_at.elapsed() < AFTER_RESPONSE {
                 return self.pending(client, &mut upload, &mut download, &patience, context);
             }
             Poll::Ready(Ok(()))
@@ -409,7 +443,7 @@ impl<H: Handler> Exchange<'_, H> {
                     DownloadError::Fault(fault) => fault.reason(),
                 });
                 // What was sent whole must arrive whole; what broke off must be seen to break off.
-                return if sent { After::Linger } else { After::Abort };
+                return if sent { After::Close } else { After::Abort };
             }
         }
         let settled = upload.is_done() && !upload_failed;
@@ -424,11 +458,7 @@ impl<H: Handler> Exchange<'_, H> {
         }
         // A client whose bound connection is gone must not believe that it is still known on it.
         let unbound = target.binding.is_some() && !reusable;
-        match (keep && settled && !unbound, settled) {
-            (true, _) => After::Next,
-            (false, true) => After::Close,
-            (false, false) => After::Linger,
-        }
+        if keep && settled && !unbound { After::Next } else { After::Close }
     }
 
     /// Neither side can go on now: when must one of them?
@@ -528,6 +558,8 @@ impl<H: Handler> Exchange<'_, H> {
             _ => {}
         }
         let mut answer = self.handler.rescue(&mut self.context, failure);
+        // What was authenticated on a bound connection is gone with it: the client must start anew.
+        answer.close |= self.bound;
         answer.close |= matches!(failure, Failure::Body(_) | Failure::ClientTimeout | Failure::BodyTooLarge);
         let (ready, whole) = kept.map_or((None, false), |(ready, whole)| (Some(ready), whole));
         self.answer(client, &answer, ready, whole).await
@@ -564,11 +596,10 @@ impl<H: Handler> Exchange<'_, H> {
         self.summary.response_bytes = answer.body.len() as u64;
         let written =
             client.write_answer(answer, !keep, !self.facts.is_head(), self.settings.answer_patience).await;
-        match (written, keep, over) {
-            (Err(_), ..) => After::Abort,
-            (_, true, _) => After::Next,
-            (_, false, true) => After::Close,
-            (_, false, false) => After::Linger,
+        match (written, keep) {
+            (Err(_), _) => After::Abort,
+            (_, true) => After::Next,
+            (_, false) => After::Close,
         }
     }
 }
@@ -580,6 +611,26 @@ enum Event {
     Fault(BodyFault),
     TooLarge,
     Late,
+}
+
+/// Reads what the client sends behind the request: the next one, or the news that nobody waits any more
+/// (`Err`). `Ok`: nothing more is to be listened for. A client that has ended its side may still be reading
+/// (RFC 9112 section 9.6), so that alone does not mean that it is gone.
+fn poll_ahead(client: &mut Client, context: &mut std::task::Context<'_>) -> Poll<Result<(), ()>> {
+    loop {
+        if client.buffer.as_ref().is_some_and(|held| held.len() >= AHEAD) {
+            return Poll::Ready(Ok(()));
+        }
+        match poll_fill(&mut client.stream, &mut client.buffer, Class::Small, AHEAD, context) {
+            Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::StorageFull => {
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Ready(Err(_)) => return Poll::Ready(Err(())),
+            Poll::Pending => return Poll::Pending,
+        }
+    }
 }
 
 /// Waits for the first byte behind the head that is kept: it is there already, or it comes, or the client goes.

@@ -24,6 +24,7 @@ pub mod framing;
 pub mod handler;
 pub mod head;
 pub mod refusal;
+mod reset;
 pub mod serve;
 pub mod stream;
 mod transfer;

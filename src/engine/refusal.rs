@@ -130,6 +130,8 @@ pub enum ResponseFault {
     BadStatus,
     /// 101 that nobody asked for, or that does not switch to `websocket` (RFC 9110 section 15.2.2).
     UnexpectedSwitch,
+    /// More interim responses than anybody needs.
+    TooManyInterims,
     /// Transfer-Encoding or a length in a message that has no body (RFC 9112 section 6.1, RFC 9110 section 8.6).
     BodyNotAllowed,
 }
@@ -148,6 +150,7 @@ impl ResponseFault {
             Self::Head(refusal) => refusal.reason(),
             Self::BadStatus => "bad_status",
             Self::UnexpectedSwitch => "unexpected_switch",
+            Self::TooManyInterims => "too_many_interims",
             Self::BodyNotAllowed => "body_not_allowed",
         }
     }

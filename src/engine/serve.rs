@@ -86,7 +86,7 @@ pub async fn serve<H: Handler>(
             NextHead::Refused(refusal) => {
                 break Box::pin(refuse(&mut client, &connection, &*handler, &settings, refusal)).await;
             }
-            NextHead::Over => break After::Close,
+            NextHead::Over => break After::Over,
         };
         served += 1;
         let started = Instant::now();
@@ -103,6 +103,7 @@ pub async fn serve<H: Handler>(
                     max_body,
                     last,
                     started,
+                    bound: false,
                     summary: Summary::default(),
                 };
                 // Boxed: an idle connection must not be as large as a busy one.
@@ -119,6 +120,7 @@ pub async fn serve<H: Handler>(
                     max_body: None,
                     last,
                     started,
+                    bound: false,
                     summary: Summary::default(),
                 };
                 Box::pin(exchange.answer_alone(&mut client, answer)).await
@@ -132,9 +134,9 @@ pub async fn serve<H: Handler>(
         }
     };
     match after {
-        After::Next | After::Close if client.buffer.is_none() => Box::pin(client.close()).await,
-        After::Next | After::Close | After::Linger => Box::pin(client.linger()).await,
-        After::Abort => {}
+        After::Over => Box::pin(client.close()).await,
+        After::Next | After::Close => Box::pin(client.linger()).await,
+        After::Abort => client.abort(),
     }
 }
 
@@ -178,7 +180,7 @@ async fn refuse<H: Handler>(
 ) -> After {
     let answer = handler.refused(connection, refusal);
     match client.write_answer(&answer, true, true, settings.answer_patience).await {
-        Ok(()) => After::Linger,
+        Ok(()) => After::Close,
         Err(_) => After::Abort,
     }
 }

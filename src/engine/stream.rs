@@ -1,7 +1,8 @@
 //! The two kinds of stream on each side, without a virtual call on the plain ones.
 
-use pingora::protocols::Stream as PingoraStream;
+use super::reset::reset_when_dropped;
 use pingora::protocols::l4::stream::Stream as L4Stream;
+use pingora::protocols::tls::TlsStream as ServerTlsStream;
 use socket2::SockRef;
 use std::io;
 use std::pin::Pin;
@@ -16,23 +17,16 @@ pub enum Downstream {
     /// TCP.
     Plain(Box<L4Stream>),
     /// TLS.
-    Tls(PingoraStream),
+    Tls(Box<ServerTlsStream<L4Stream>>),
 }
 
 impl Downstream {
-    /// Takes the stream apart: a plain one is used as what it is.
-    #[must_use]
-    pub fn new(stream: PingoraStream) -> Self {
-        if stream.get_ssl().is_some() {
-            return Self::Tls(stream);
+    /// Drops the connection so that the client notices that something is missing.
+    pub(super) fn abort(self) {
+        match &self {
+            Self::Plain(plain) => reset_when_dropped(&**plain),
+            Self::Tls(tls) => reset_when_dropped(&**tls),
         }
-        if stream.as_any().is::<L4Stream>() {
-            if let Ok(plain) = stream.into_any().downcast::<L4Stream>() {
-                return Self::Plain(plain);
-            }
-            unreachable!("the type was just looked at");
-        }
-        Self::Tls(stream)
     }
 }
 

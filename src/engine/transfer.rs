@@ -39,6 +39,8 @@ pub(super) struct Upload {
     drop: usize,
     /// Bytes that went upstream.
     pub(super) sent: u64,
+    /// Payload that was judged, and how much of it there may be.
+    payload: u64,
     limit: Option<u64>,
     pub(super) progressed: bool,
 }
@@ -51,6 +53,7 @@ impl Upload {
             written: 0,
             drop: 0,
             sent: 0,
+            payload: 0,
             limit,
             progressed: false,
         }
@@ -59,6 +62,11 @@ impl Upload {
     /// Whether every byte of the body has been read, judged and written.
     pub(super) fn is_done(&self) -> bool {
         self.reader.is_complete() && self.ready == 0 && self.drop == 0
+    }
+
+    /// Whether there was more payload than there may be.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.limit.is_some_and(|limit| self.payload > limit)
     }
 
     /// Whether judged bytes wait for the backend to take them.
@@ -73,6 +81,7 @@ impl Upload {
         while !self.reader.is_complete() {
             let pass = self.reader.pass(&buffer.bytes()[head + ready..])?;
             ready += pass.forward;
+            self.payload += pass.payload as u64;
             if pass.drop > 0 {
                 buffer.remove(head + ready, pass.drop);
             }
@@ -125,7 +134,8 @@ impl Upload {
                 let pass = self.reader.pass(held.bytes()).map_err(UploadError::Fault)?;
                 self.ready = pass.forward;
                 self.drop = pass.drop;
-                if self.limit.is_some_and(|limit| self.sent + self.ready as u64 > limit) {
+                self.payload += pass.payload as u64;
+                if self.is_too_large() {
                     return Poll::Ready(Err(UploadError::TooLarge));
                 }
                 continue;

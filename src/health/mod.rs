@@ -19,6 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// The shortest time between two probes that requests ask for.
+const DOUBT_PAUSE: Duration = Duration::from_millis(200);
+
 /// How a backend is probed.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe {
@@ -60,11 +63,16 @@ pub async fn observe(
         _ = address.wait_for(|count| *count > 0) => {}
         _ = stopping.wait_for(|stopping| *stopping) => return,
     }
+    let mut last = live.health();
     loop {
         address.mark_unchanged();
         let result = attempt(endpoint, probe.timeout).await;
         let now = clock.refresh().mono;
         let before = live.health();
+        if before != last {
+            // Requests have decided meanwhile: what probes saw before counts no more.
+            judge = Judge::default();
+        }
         // What requests' failed connects decided, probes may correct: both look at the same thing.
         if let Some(health) = judge.observe(before, result.is_ok(), probe.thresholds) {
             let cause = DownCause::Connect;
@@ -79,14 +87,22 @@ pub async fn observe(
         } else if result.is_ok() && before == Health::Up {
             live.connect_succeeded(now);
         }
+        last = live.health();
         let pause = if judge.is_changing(live.health()) { probe.fast_interval } else { probe.interval };
         tokio::select! {
             () = tokio::time::sleep(jittered(pause)) => {}
-            () = endpoint.doubt.notified() => {}
+            () = doubted(endpoint, probe.fast_interval) => {}
             _ = address.changed() => {}
             _ = stopping.wait_for(|stopping| *stopping) => return,
         }
     }
+}
+
+/// Waits for doubt, and then a moment: a hundred requests that fail at once are one reason to look, and not
+/// as many probes in a row as make a backend down.
+async fn doubted(endpoint: &Endpoint, fast_interval: Duration) {
+    endpoint.doubt.notified().await;
+    tokio::time::sleep(fast_interval.min(DOUBT_PAUSE)).await;
 }
 
 /// One TCP probe.

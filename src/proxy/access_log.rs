@@ -12,9 +12,9 @@ use std::io::{self, BufWriter, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 
 /// Lines that may wait to be written.
 const QUEUE: usize = 8192;
@@ -41,6 +41,7 @@ pub enum Sink {
 #[derive(Debug)]
 pub struct AccessLog {
     queue: SyncSender<Message>,
+    reopen: Arc<AtomicBool>,
     format: Format,
     dropped: Arc<AtomicU64>,
 }
@@ -49,18 +50,23 @@ pub struct AccessLog {
 #[derive(Debug)]
 enum Message {
     Line(Vec<u8>),
-    Reopen,
+    /// Look at the flag.
+    Wake,
 }
 
-/// The writing thread; joining it writes what is left.
+/// The writing thread, to be waited for at the end.
 #[derive(Debug)]
-pub struct Writer(JoinHandle<()>);
+pub struct Writer {
+    finished: Receiver<()>,
+}
 
 impl Writer {
-    /// Waits until every line is written. Every [`AccessLog`] must be gone.
-    pub fn join(self) {
-        // A writer that panicked has nothing left to write.
-        let _ = self.0.join();
+    /// Waits until every line is written, at most for so long: whoever should read the log may not. Every
+    /// [`AccessLog`] must be gone. False if lines were left.
+    #[must_use]
+    pub fn finish(self, limit: Duration) -> bool {
+        // The writer's end of the channel is dropped when its thread ends.
+        self.finished.recv_timeout(limit) == Err(RecvTimeoutError::Disconnected)
     }
 }
 
@@ -75,10 +81,14 @@ impl AccessLog {
         let (queue, lines) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let counted = dropped.clone();
-        let thread = std::thread::Builder::new()
-            .name("access-log".to_owned())
-            .spawn(move || write_lines(&lines, &sink, out, &counted))?;
-        Ok((Self { queue, format, dropped }, Writer(thread)))
+        let reopen = Arc::new(AtomicBool::new(false));
+        let reopening = reopen.clone();
+        let (finish, finished) = sync_channel::<()>(1);
+        std::thread::Builder::new().name("access-log".to_owned()).spawn(move || {
+            write_lines(&lines, &sink, out, &counted, &reopening);
+            drop(finish);
+        })?;
+        Ok((Self { queue, reopen, format, dropped }, Writer { finished }))
     }
 
     /// Writes an entry, or counts it as dropped.
@@ -95,10 +105,11 @@ impl AccessLog {
         }
     }
 
-    /// Opens the file anew, after whoever rotates logs has moved it away. Waits while the queue is full.
+    /// Opens the file anew before the next line is written, after whoever rotates logs has moved it away.
     pub fn reopen(&self) {
-        // The writer outlives every log that could tell it something.
-        let _ = self.queue.send(Message::Reopen);
+        self.reopen.store(true, Ordering::Release);
+        // If the queue is full, the writer is awake.
+        let _ = self.queue.try_send(Message::Wake);
     }
 }
 
@@ -109,24 +120,27 @@ fn open(sink: &Sink) -> io::Result<Box<dyn Write + Send>> {
     })
 }
 
-fn write_lines(messages: &Receiver<Message>, sink: &Sink, out: Box<dyn Write + Send>, dropped: &AtomicU64) {
+fn write_lines(
+    messages: &Receiver<Message>,
+    sink: &Sink,
+    out: Box<dyn Write + Send>,
+    dropped: &AtomicU64,
+    reopen: &AtomicBool,
+) {
     let mut out = BufWriter::with_capacity(64 * 1024, out);
     while let Ok(first) = messages.recv() {
+        if reopen.swap(false, Ordering::Acquire) {
+            match open(sink) {
+                Ok(file) => out = BufWriter::with_capacity(64 * 1024, file),
+                Err(error) => warn!("the access log cannot be opened again, the old file is kept: {error}"),
+            }
+        }
         // Whatever else is there leaves in the same write.
         for message in std::iter::once(first).chain(std::iter::from_fn(|| messages.try_recv().ok())) {
-            match message {
-                Message::Line(line) => {
-                    if let Err(error) = out.write_all(&line) {
-                        warn!("the access log cannot be written: {error}");
-                    }
-                }
-                Message::Reopen => match open(sink) {
-                    // Replacing the old writer writes what it still holds.
-                    Ok(file) => out = BufWriter::with_capacity(64 * 1024, file),
-                    Err(error) => {
-                        warn!("the access log cannot be opened again, the old file is kept: {error}")
-                    }
-                },
+            if let Message::Line(line) = message
+                && let Err(error) = out.write_all(&line)
+            {
+                warn!("the access log cannot be written: {error}");
             }
         }
         if let Err(error) = out.flush() {

@@ -3,6 +3,7 @@
 use super::connection_auth::is_connection_bound;
 use super::context::{Next, RequestContext, RequestLine};
 use super::{Edge, rescue};
+use crate::clock::Millis;
 use crate::engine::edits::Edits;
 use crate::engine::framing::Framing;
 use crate::engine::handler::{Connection, Step};
@@ -11,18 +12,35 @@ use crate::persistence::client_class::{ClassFacts, ClientClass, Why, classify};
 use crate::persistence::cookie::{CookieCodec, CookieReading};
 use std::io::Write;
 
-/// Fields by which a front proxy names the client. What a client says of itself here is not believed and
-/// does not reach a backend that might believe it.
-const FORWARDING: [&str; 8] = [
-    "x-forwarded-for",
-    "x-forwarded-proto",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-server",
-    "x-forwarded-by",
-    "x-real-ip",
-    "forwarded",
+/// Fields by which a front proxy tells who the client is and what it asked for. What a client says of itself
+/// here is not believed, and does not reach a backend that might believe it.
+const FORWARDING: [&[u8]; 9] = [
+    b"forwarded",
+    b"x-real-ip",
+    b"x-client-ip",
+    b"x-cluster-client-ip",
+    b"x-original-url",
+    b"x-original-host",
+    b"x-rewrite-url",
+    b"true-client-ip",
+    b"front-end-https",
 ];
+
+/// Every field whose name starts like this is one of them.
+const FORWARDED: &[u8] = b"x-forwarded-";
+
+/// Whether a field names the client. Servers that hand fields on as CGI variables (RFC 3875 section 4.1.18)
+/// take an underscore for a hyphen, so here it is one.
+fn names_client(name: &[u8]) -> bool {
+    let same = |known: &[u8]| {
+        name.iter().zip(known).all(|(byte, known)| match byte {
+            b'_' => *known == b'-',
+            byte => byte.eq_ignore_ascii_case(known),
+        })
+    };
+    name.len() >= FORWARDED.len() && same(FORWARDED)
+        || FORWARDING.iter().any(|known| known.len() == name.len() && same(known))
+}
 
 /// Where the fields are that matter here.
 #[derive(Default)]
@@ -65,6 +83,7 @@ pub(super) fn admit(
         authenticates: false,
         bound: None,
         outcome: None,
+        chosen_at: Millis(0),
         connects_failed: 0,
         connect_error: None,
         line,
@@ -121,7 +140,7 @@ fn survey<'b>(request: &RequestHead<'_, 'b>, edits: &mut Edits<'_>) -> Noted<'b>
                 noted.authenticates |= is_connection_bound(field.value);
             }
             (10, b's') if name.eq_ignore_ascii_case("soapaction") => noted.soap_action = true,
-            (_, b'x' | b'f') if FORWARDING.iter().any(|known| name.eq_ignore_ascii_case(known)) => {
+            (_, b'x' | b'f' | b't' | b'c') if names_client(name.as_bytes()) => {
                 edits.drop_field(index);
             }
             _ => {}
@@ -181,5 +200,38 @@ fn name_client(connection: &Connection, request: &RequestHead<'_, '_>, host: &[u
             edits.value(host);
         }
         edits.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_client;
+
+    #[test]
+    fn what_names_a_client_is_known_in_every_spelling() {
+        for name in [
+            "X-Forwarded-For",
+            "x_forwarded_for",
+            "X-Forwarded_Prefix",
+            "X-FORWARDED-SSL",
+            "Forwarded",
+            "X-Real-IP",
+            "x_real_ip",
+            "X-Original-URL",
+            "Front-End-Https",
+        ] {
+            assert!(names_client(name.as_bytes()), "{name}");
+        }
+        for name in [
+            "X-Forwarded",
+            "X-Forward-For",
+            "Forwarded-For2",
+            "X-Request-Id",
+            "Content-Type",
+            "Fo_warded",
+            "",
+        ] {
+            assert!(!names_client(name.as_bytes()), "{name}");
+        }
     }
 }

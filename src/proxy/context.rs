@@ -42,6 +42,8 @@ pub struct RequestContext {
     pub(super) bound: Option<Arc<Backend>>,
     /// The last of these outlives the selection, for the log.
     pub(super) outcome: Option<&'static str>,
+    /// When the present choice was made.
+    pub(super) chosen_at: Millis,
     pub(super) connects_failed: u32,
     pub(super) connect_error: Option<&'static str>,
     pub(super) line: RequestLine,
@@ -68,6 +70,9 @@ impl RequestContext {
     }
 }
 
+/// The longest method that is kept for the log; it is a token, so it can be cut anywhere.
+const LOGGED_METHOD: usize = 32;
+
 /// The longest path that is kept for the log.
 const LOGGED_PATH: usize = 2048;
 
@@ -87,6 +92,7 @@ impl RequestLine {
     pub(super) fn keep(method: &str, path: &str) -> Self {
         let mut bytes = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
         bytes.clear();
+        let method = &method[..method.len().min(LOGGED_METHOD)];
         bytes.extend_from_slice(method.as_bytes());
         bytes.extend_from_slice(&path.as_bytes()[..path.len().min(LOGGED_PATH)]);
         Self { bytes, method: method.len() }

@@ -5,7 +5,7 @@ use super::{Shared, rescue};
 use crate::clock::Millis;
 use crate::engine::handler::{Binding, Bindings, Choice, Target};
 use crate::engine::upstream::{ConnectError, connect, keep_idle};
-use crate::persistence::{AfterFailure, Decision, Refusal, Selection, Wait, WaitReason};
+use crate::persistence::{AfterFailure, Decision, Outcome, Refusal, Selection, Wait, WaitReason};
 use crate::pool::{AdminState, DownCause, Health};
 use crate::snapshot::{Binds, Endpoint};
 use log::warn;
@@ -48,7 +48,13 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
         match decision {
             Decision::Use(selection) | Decision::Claim { proposal: selection } => {
                 context.note_outcome(selection.outcome());
-                let limit = Duration::MAX;
+                context.chosen_at = now.mono;
+                // A persisted client is kept for its node, but no connect outlasts the hold.
+                let hold = route.group.as_ref().map(|group| group.hold).filter(|hold| !hold.is_zero());
+                let limit = match selection.outcome() {
+                    Outcome::Persisted | Outcome::Returned => hold.unwrap_or(Duration::MAX),
+                    _ => Duration::MAX,
+                };
                 if let Some(target) = target(context, route.pool, &selection, bindings, limit) {
                     context.selection = Some(selection);
                     return Choice::Forward(target);
@@ -212,6 +218,13 @@ fn failed(shared: &Shared, context: &mut RequestContext, reason: &'static str) {
     context.connect_error = Some(reason);
     let Some(mut selection) = context.selection.take() else { return };
     let now = shared.clock.refresh();
+    if context.bound.is_some() {
+        // It was another backend that could not be reached: the one of a bound connection.
+        context.next = Next::SelectAgain(selection);
+        return;
+    }
+    // The failure began when the connect did.
+    selection.backend().live.connect_failed(context.chosen_at);
     if let Some(endpoint) = context.snapshot.pools.iter().find_map(|targets| {
         targets.endpoints.iter().find(|endpoint| Arc::ptr_eq(&endpoint.backend, selection.backend()))
     }) && endpoint.connect_failed()

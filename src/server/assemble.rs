@@ -1,6 +1,6 @@
 //! From configured values to the objects that requests meet.
 
-use super::tls::{self, ListenerCertificate};
+use super::tls;
 use crate::config::{Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, UpstreamTls};
 use crate::engine::upstream::{Origin, OriginTls, Patience};
 use crate::health::{Observed, Probe, Thresholds};
@@ -9,6 +9,7 @@ use crate::persistence::{Selector, SelectorLive};
 use crate::pool::{Backend, BackendLive, Node, NodeLive, Pool};
 use crate::route::{RouteSpec, RouteTable};
 use crate::snapshot::{Address, Binds, Endpoint, ListenerRoutes, PoolTargets, Route, RouteGroup, Snapshot};
+use pingora::listeners::tls::Acceptor;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -171,6 +172,7 @@ fn routes(config: &Config) -> Vec<Route> {
             index,
             name: config.groups[index].name.as_str().into(),
             idle_timeout: config.groups[index].idle_timeout,
+            hold: config.groups[index].hold,
         }),
         max_body: route.max_body,
     };
@@ -191,13 +193,13 @@ fn listener_routes(config: &Config) -> Result<Vec<ListenerRoutes>, AssemblyError
     Ok(listeners)
 }
 
-/// The certificates of the listeners that speak TLS.
-pub(super) fn certificates(config: &Config) -> Result<Vec<Option<ListenerCertificate>>, AssemblyError> {
-    let load = |listener: &crate::config::Listener| match &listener.tls {
+/// What accepts TLS on the listeners that speak it.
+pub(super) fn acceptors(config: &Config) -> Result<Vec<Option<Arc<Acceptor>>>, AssemblyError> {
+    let make = |listener: &crate::config::Listener| match &listener.tls {
         None => Ok(None),
-        Some(tls) => ListenerCertificate::load(tls)
+        Some(tls) => tls::acceptor(tls)
             .map(Some)
             .map_err(|why| AssemblyError::Tls(format!("listener {}", listener.name), why)),
     };
-    config.listeners.iter().map(load).collect()
+    config.listeners.iter().map(make).collect()
 }

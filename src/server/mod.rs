@@ -38,6 +38,9 @@ const CLOCK_INTERVAL: Duration = Duration::from_millis(20);
 const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
 const SWEEP_BUDGET: usize = 4096;
 
+/// How long the last lines of the access log may take.
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Why the edge could not start.
 #[derive(Debug)]
 pub enum StartError {
@@ -82,7 +85,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let clock = Arc::new(CoarseClock::start());
     let live = LiveState::default();
     let assembled = assemble::assemble(config, &live, threads).map_err(StartError::Assembly)?;
-    let certificates = assemble::certificates(config).map_err(StartError::Assembly)?;
+    let acceptors = assemble::acceptors(config).map_err(StartError::Assembly)?;
     let sockets = listen::bind(&config.listeners, threads).map_err(StartError::Bind)?;
     let (access_log, log_writer) = start_access_log(config)?;
     let shared = Arc::new(Shared {
@@ -107,7 +110,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         tokio::spawn(resolve::keep_resolved(assembled.addresses, stopping.clone()));
         tokio::spawn(sweep_pins(shared.clone(), stopping.clone()));
         let active = Active::new(config.limits.connections);
-        let workers = Workers::start(config, &shared, &certificates, sockets, &active, &stopping)
+        let workers = Workers::start(config, &shared, &acceptors, sockets, &active, &stopping)
             .map_err(StartError::System)?;
         workers.announce();
         tokio::spawn(announce_ready(shared.clone(), stopping.clone()));
@@ -133,11 +136,11 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     if let Some(summary) = shared.counters.summary() {
         info!("{summary}");
     }
-    // The runtime may still hold tasks that hold the log; they end with it.
-    drop(control);
+    // The runtime's tasks hold the log and end with it; a look-up of a name may be stuck, and is left behind.
+    control.shutdown_background();
     drop(shared);
-    if let Some(writer) = log_writer {
-        writer.join();
+    if log_writer.is_some_and(|writer| !writer.finish(LOG_PATIENCE)) {
+        warn!("the last lines of the access log could not be written in time");
     }
     result
 }
@@ -180,6 +183,7 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     reopen: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -188,6 +192,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             reopen: signal(SignalKind::user_defined1())?,
+            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
@@ -203,6 +208,9 @@ impl Signals {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    warn!("SIGHUP: this version cannot reload its configuration, restart it instead");
+                }
                 _ = self.reopen.recv() => {
                     if let Some(log) = &shared.access_log {
                         log.reopen();

@@ -3,7 +3,7 @@
 use crate::config::{ListenerTls, UpstreamTls};
 use crate::engine::upstream::OriginTls;
 use log::warn;
-use pingora::listeners::tls::TlsSettings;
+use pingora::listeners::tls::Acceptor;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::Path;
@@ -12,10 +12,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::{ServerName, UnixTime};
-use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
-use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{
-    ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
+    ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, ServerConfig, SignatureScheme,
 };
 
 /// What went wrong with certificates, in words for an operator.
@@ -30,37 +28,24 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Problem> {
     }
 }
 
-/// One certificate for every name.
-#[derive(Debug)]
-struct OneCertificate(Arc<CertifiedKey>);
-
-impl ResolvesServerCert for OneCertificate {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.clone())
-    }
-}
-
-/// A listener's certificate, loaded once and used by every worker.
-#[derive(Clone, Debug)]
-pub(super) struct ListenerCertificate(Arc<OneCertificate>);
-
-impl ListenerCertificate {
-    pub(super) fn load(tls: &ListenerTls) -> Result<Self, Problem> {
-        let chain = certificates(&tls.certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&tls.key)
-            .map_err(|error| format!("{} cannot be read: {error}", tls.key.display()))?;
-        let certified = CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| {
+/// What accepts TLS on a listener: made once and shared by all workers, so that sessions resume on any.
+///
+/// The handshake is driven by the worker and not by Pingora's listener, which gives it a minute and a place
+/// outside every limit.
+pub(super) fn acceptor(tls: &ListenerTls) -> Result<Arc<Acceptor>, Problem> {
+    let chain = certificates(&tls.certificate)?;
+    let key = PrivateKeyDer::from_pem_file(&tls.key)
+        .map_err(|error| format!("{} cannot be read: {error}", tls.key.display()))?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|error| {
             format!("{} and {} do not belong together: {error}", tls.certificate.display(), tls.key.display())
         })?;
-        Ok(Self(Arc::new(OneCertificate(Arc::new(certified)))))
-    }
-
-    /// Settings for one of Pingora's listeners.
-    pub(super) fn settings(&self) -> Result<TlsSettings, Problem> {
-        let mut settings = TlsSettings::intermediate("", "").map_err(|error| error.to_string())?;
-        settings.set_cert_resolver(self.0.clone());
-        Ok(settings)
-    }
+    config.ticketer = ring::Ticketer::new().map_err(|error| error.to_string())?;
+    Ok(Arc::new(Acceptor::from_server_config(Arc::new(config))))
 }
 
 /// How connections to a backend are secured. Made once for all backends with the same settings, so that

@@ -2,7 +2,7 @@
 
 use super::event;
 use super::listen::Bound;
-use super::tls::ListenerCertificate;
+use crate::client_addr::canonical;
 use crate::config::Config;
 use crate::engine::deadline::SWEEP_INTERVAL;
 use crate::engine::stream::Downstream;
@@ -10,12 +10,14 @@ use crate::engine::upstream::sweep_idle;
 use crate::engine::{Connection, Settings, Worker, serve};
 use crate::proxy::{Edge, Shared};
 use async_trait::async_trait;
-use log::{error, info, warn};
+use log::{debug, error, info, warn};
 use parking_lot::Mutex;
 use pingora::apps::ServerApp;
+use pingora::listeners::tls::Acceptor;
 use pingora::listeners::{L4BufferSettings, ListenerConfig};
-use pingora::protocols::Stream;
 use pingora::protocols::l4::socket::SocketAddr as PingoraAddr;
+use pingora::protocols::l4::stream::Stream as L4Stream;
+use pingora::protocols::{GetSocketDigest, Stream};
 use pingora::server::{Fds, ShutdownWatch};
 use pingora::services::Service as _;
 use pingora::services::listening::Service;
@@ -103,6 +105,7 @@ struct ConnectionApp {
     settings: Arc<Settings>,
     worker: Arc<Worker>,
     active: Active,
+    acceptor: Option<Arc<Acceptor>>,
     local: SocketAddr,
 }
 
@@ -110,31 +113,66 @@ struct ConnectionApp {
 impl ServerApp for ConnectionApp {
     async fn process_new(self: &Arc<Self>, stream: Stream, _shutdown: &ShutdownWatch) -> Option<Stream> {
         let place = self.active.enter()?;
+        // The listener itself speaks no TLS, so this is what it accepted.
+        let stream = stream.into_any().downcast::<L4Stream>().ok()?;
         let connection = self.connection(&stream);
-        let serving = serve(
-            Downstream::new(stream),
-            connection,
-            self.edge.clone(),
-            self.settings.clone(),
-            self.worker.clone(),
-        );
-        // A task of its own: the one that carried the handshake is larger than an idle connection must be.
-        tokio::spawn(async move {
-            serving.await;
-            drop(place);
-        });
+        let (edge, settings, worker) = (self.edge.clone(), self.settings.clone(), self.worker.clone());
+        // A task of its own: Pingora's is larger than an idle connection must be.
+        match self.acceptor.clone() {
+            None => {
+                let serving = serve(Downstream::Plain(stream), connection, edge, settings, worker);
+                tokio::spawn(async move {
+                    serving.await;
+                    drop(place);
+                });
+            }
+            Some(acceptor) => {
+                tokio::spawn(async move {
+                    let accepting = Box::pin(accept(acceptor, stream, settings.head_timeout));
+                    match accepting.await {
+                        Ok(stream) => serve(stream, connection, edge, settings, worker).await,
+                        Err(why) => {
+                            // Whoever sends garbage must not be able to fill the log.
+                            debug!("TLS handshake with {} failed: {why}", connection.client);
+                            edge.shared.counters.refused("tls_handshake");
+                        }
+                    }
+                    drop(place);
+                });
+            }
+        }
         None
     }
 }
 
+/// Carries out the TLS handshake within `limit`.
+async fn accept(
+    acceptor: Arc<Acceptor>,
+    stream: Box<L4Stream>,
+    limit: Duration,
+) -> Result<Downstream, String> {
+    match tokio::time::timeout(limit, acceptor.tls_handshake(*stream)).await {
+        Ok(Ok(stream)) => Ok(Downstream::Tls(Box::new(stream))),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("not done within {limit:?}")),
+    }
+}
+
 impl ConnectionApp {
-    fn connection(&self, stream: &Stream) -> Connection {
+    fn connection(&self, stream: &L4Stream) -> Connection {
         let digest = stream.get_socket_digest();
         let inet = |address: Option<&PingoraAddr>| address.and_then(PingoraAddr::as_inet).copied();
         let peer = digest.as_ref().and_then(|digest| inet(digest.peer_addr()));
         let mut client = peer.unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
-        client.set_ip(crate::client_addr::canonical(client.ip()));
-        Connection { client, local: self.local, tls: stream.get_ssl().is_some() }
+        client.set_ip(canonical(client.ip()));
+        let mut local = self.local;
+        if local.ip().is_unspecified()
+            && let Some(exact) = digest.as_ref().and_then(|digest| inet(digest.local_addr()))
+        {
+            local = exact;
+        }
+        local.set_ip(canonical(local.ip()));
+        Connection { client, local, tls: self.acceptor.is_some() }
     }
 }
 
@@ -143,7 +181,7 @@ struct Share {
     sockets: Vec<(usize, SocketAddr, std::net::TcpListener)>,
     shared: Arc<Shared>,
     settings: Vec<Arc<Settings>>,
-    certificates: Vec<Option<ListenerCertificate>>,
+    acceptors: Vec<Option<Arc<Acceptor>>>,
     active: Active,
     stopping: watch::Receiver<bool>,
     stop_flag: Arc<AtomicBool>,
@@ -162,7 +200,7 @@ impl Workers {
     pub(super) fn start(
         config: &Config,
         shared: &Arc<Shared>,
-        certificates: &[Option<ListenerCertificate>],
+        acceptors: &[Option<Arc<Acceptor>>],
         bound: Vec<Bound>,
         active: &Active,
         stopping: &watch::Receiver<bool>,
@@ -199,7 +237,7 @@ impl Workers {
                 sockets,
                 shared: shared.clone(),
                 settings: settings.clone(),
-                certificates: certificates.to_vec(),
+                acceptors: acceptors.to_vec(),
                 active: active.clone(),
                 stopping: stopping.clone(),
                 stop_flag: stop_flag.clone(),
@@ -248,18 +286,10 @@ async fn work(share: Share) {
             settings: share.settings[listener].clone(),
             worker: worker.clone(),
             active: share.active.clone(),
+            acceptor: share.acceptors[listener].clone(),
             local: address,
         };
-        let mut config = ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::unbuffered());
-        if let Some(certificate) = &share.certificates[listener] {
-            match certificate.settings() {
-                Ok(settings) => config = config.tls(settings),
-                Err(why) => {
-                    error!("a listener's TLS cannot be set up: {why}");
-                    continue;
-                }
-            }
-        }
+        let config = ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::unbuffered());
         let mut service = Service::new(format!("listener {address}"), app);
         service.add_listener(config);
         let mut sockets = Fds::new();

@@ -43,8 +43,7 @@ pub(super) enum Placement<'g> {
 /// its first probe answers, that is waited for; only then come those whose needed backend is up.
 pub(super) fn place<'g>(group: &'g Group, ask: &Ask<'_>) -> Placement<'g> {
     let in_turn = |whole| {
-        let backend =
-            place_in(group, ask, whole, false).or_else(|| place_in(group, ask, whole, true))?;
+        let backend = place_in(group, ask, whole, false).or_else(|| place_in(group, ask, whole, true))?;
         Some(Placement::On { backend, whole })
     };
     in_turn(true)
