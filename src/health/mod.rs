@@ -10,13 +10,14 @@ pub use judge::{Judge, Thresholds};
 use crate::clock::CoarseClock;
 use crate::pool::{DownCause, Health};
 use crate::snapshot::{Endpoint, HealthNews};
+use async_trait::async_trait;
 use log::{info, warn};
-use pingora::upstreams::peer::BasicPeer;
+use pingora::{ErrorType, OrErr};
 use pingora_load_balancing::Backend as ProbeTarget;
-use pingora_load_balancing::health_check::{HealthCheck, TcpHealthCheck};
-use std::net::SocketAddr;
+use pingora_load_balancing::health_check::HealthCheck;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 /// The shortest time between two probes that requests ask for.
@@ -105,27 +106,41 @@ async fn doubted(endpoint: &Endpoint, fast_interval: Duration) {
     tokio::time::sleep(fast_interval.min(DOUBT_PAUSE)).await;
 }
 
-/// One TCP probe.
+/// One probe.
 async fn attempt(endpoint: &Endpoint, timeout: Duration) -> Result<(), String> {
     let Some(address) = endpoint.socket() else {
         let name = endpoint.address.name.as_deref().unwrap_or_default();
         return Err(format!("the name {name} is not resolved"));
     };
-    let check = tcp_check(address, timeout);
     let target = ProbeTarget::new(&address.to_string()).map_err(|error| error.to_string())?;
-    match tokio::time::timeout(timeout, check.check(&target)).await {
+    match tokio::time::timeout(timeout, TcpProbe.check(&target)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(cause(&error)),
         Err(_) => Err(format!("no connection within {timeout:?}")),
     }
 }
 
-fn tcp_check(address: SocketAddr, timeout: Duration) -> TcpHealthCheck {
-    let mut check = TcpHealthCheck::default();
-    let mut peer = BasicPeer::new(&address.to_string());
-    peer.options.connection_timeout = Some(timeout);
-    check.peer_template = peer;
-    check
+/// Whether a TCP connection can be made.
+///
+/// Pingora's own check was rejected: each one brings a connector that reads the system's certificate
+/// authorities, which costs more than everything else a probe does.
+struct TcpProbe;
+
+#[async_trait]
+impl HealthCheck for TcpProbe {
+    async fn check(&self, target: &ProbeTarget) -> pingora::Result<()> {
+        let address = match target.addr.as_inet() {
+            Some(address) => address,
+            None => return pingora::Error::e_explain(ErrorType::ConnectError, "no internet address"),
+        };
+        TcpStream::connect(address).await.or_err(ErrorType::ConnectError, "cannot connect")?;
+        Ok(())
+    }
+
+    /// Counting is the judge's.
+    fn health_threshold(&self, _success: bool) -> usize {
+        1
+    }
 }
 
 /// The last link of an error's chain, in plain words: the operating system's own.
