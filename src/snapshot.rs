@@ -60,6 +60,8 @@ pub struct RouteGroup {
     pub idle_timeout: Duration,
     /// How long a persisted client is kept for its node.
     pub hold: Duration,
+    /// Whether a client's class decides how it is recognised.
+    pub by_class: bool,
 }
 
 /// When an upstream connection is bound to a client's connection.

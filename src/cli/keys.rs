@@ -126,14 +126,14 @@ impl fmt::Display for Report {
                 writeln!(
                     formatter,
                     "Next: copy the file to every edge (keep it secret), list it under cookie.keys of the \
-                     persistence groups, and reload."
+                     persistence groups, and restart."
                 )?;
             }
             Done::Rotated { key, signing } => {
                 writeln!(formatter, "{file}: key {key} added; it opens cookies, {signing} still signs.")?;
                 writeln!(
                     formatter,
-                    "Next: copy the file to every edge and reload them all; then run \
+                    "Next: copy the file to every edge and restart them all; then run \
                      `identity-edge keys promote {file}`."
                 )?;
             }
@@ -150,7 +150,7 @@ impl fmt::Display for Report {
                         dropped.join(", ")
                     )?;
                 }
-                writeln!(formatter, "Next: copy the file to every edge and reload them, in any order.")?;
+                writeln!(formatter, "Next: copy the file to every edge and restart them, in any order.")?;
             }
         }
         if let Some(mode) = self.open_to_all {

@@ -73,8 +73,8 @@ fn tls(value: &Value<'_>) -> Option<ListenerTls> {
     tls.flatten()
 }
 
-/// Two sockets cannot have one address. IPv6 sockets are opened for IPv6 only, so that `0.0.0.0` and `[::]` go
-/// together.
+/// Two sockets cannot have one address. An IPv6 socket takes no IPv4 where both are bound, so that `0.0.0.0`
+/// and `[::]` go together.
 fn refuse_overlaps(listeners: &[Read<'_>]) {
     let mut bound: Vec<(SocketAddr, &str)> = Vec::new();
     for read in listeners {

@@ -136,7 +136,7 @@ pub struct Pool {
     pub slow_start: Duration,
     /// When failures of requests count as a node being down.
     pub ejection: Ejection,
-    /// Idle upstream connections kept, in all.
+    /// Idle upstream connections kept to each backend.
     pub keepalive_connections: usize,
 }
 

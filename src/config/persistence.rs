@@ -65,8 +65,8 @@ fn group<'a>(name: &str, whole: Value<'a>, nodes: &[&str]) -> Read<'a> {
         if let Some(value) = mapping.value("static") {
             (group.static_pins, *statics) = static_pins(&value, nodes);
         }
-        // A cookie holds whole seconds.
-        let shortest = if matches!(group.by, By::Cookie | By::Auto) { SECOND } else { SECOND / 100 };
+        // A cookie holds whole seconds, a pin tenths of one.
+        let shortest = SECOND;
         group.idle_timeout =
             mapping.or("idle_timeout", group.idle_timeout, |value| value.duration(shortest..=DAYS_400));
         group.max_age = mapping.or_none("max_age", None, |value| value.duration(shortest..=DAYS_400));
@@ -81,6 +81,13 @@ fn group<'a>(name: &str, whole: Value<'a>, nodes: &[&str]) -> Read<'a> {
         group.first_requests =
             mapping.or("first_requests", group.first_requests, |value| value.duration(Duration::ZERO..=HOUR));
         let needs_cookie = matches!(group.by, By::Cookie | By::Auto);
+        if by.is_some() && !matches!(group.by, By::SourceIp | By::Auto) {
+            for key in ["source_ip", "static"] {
+                if let Some(value) = mapping.value(key) {
+                    value.warn("unused", "the group's clients are not recognised by their address");
+                }
+            }
+        }
         match mapping.value("cookie") {
             Some(value) => {
                 let cookie = cookie::read(&value, name, needs_cookie);

@@ -186,7 +186,13 @@ fn upstream_tls<'a>(value: &Value<'a>, base: Option<&Tls<'a>>) -> Tls<'a> {
             tls.server_name = name.or_else(|| Some("wrong".to_owned()));
         }
         tls.ca = mapping.or_none("ca", tls.ca.take(), |value| Some(files::certificates(&value)?.0));
-        tls.verify = mapping.or("verify", tls.verify, |value| value.boolean());
+        tls.verify = mapping.or("verify", tls.verify, |value| {
+            let verify = value.boolean();
+            if verify == Some(false) {
+                value.warn("false", "whoever can stand between the edge and the node reads everything");
+            }
+            verify
+        });
     });
     tls
 }

@@ -5,13 +5,22 @@ use super::context::RequestContext;
 use super::{Edge, Shared, rescue};
 use crate::engine::handler::{Answer, Connection, Summary};
 use crate::engine::refusal::Refusal;
+use crate::persistence::client_class::Why;
 use std::time::Duration;
 
 pub(super) fn end(shared: &Shared, mut context: RequestContext, summary: &Summary) {
     let key = context.selection.as_ref().and_then(|selection| selection.key());
     let (class, why) = match &context.selection {
         Some(selection) => (selection.class(), selection.why()),
-        None => context.class,
+        // Nothing was selected; the class mattered only where it decides.
+        None => {
+            let by_class = context
+                .route
+                .and_then(|index| context.snapshot.routes.get(index))
+                .and_then(|route| route.group.as_ref())
+                .is_some_and(|group| group.by_class);
+            (context.class.0, if by_class { context.class.1 } else { Why::Group })
+        }
     };
     if let (true, 404 | 413 | 421, Some(reason)) = (summary.local, summary.status, summary.failure) {
         shared.counters.refused(reason);
@@ -19,17 +28,18 @@ pub(super) fn end(shared: &Shared, mut context: RequestContext, summary: &Summar
     if let Some(log) = &shared.access_log {
         let snapshot = &context.snapshot;
         let route = context.route.and_then(|index| snapshot.routes.get(index));
+        let group = route.and_then(|route| route.group.as_ref());
         let backend = context.backend().filter(|_| !summary.local);
         log.write(&Entry {
             request_id: context.request_id,
             listener: snapshot.listeners.get(context.listener).map(|listener| &*listener.name),
             route: route.map(|route| &*route.name),
             pool: route.and_then(|route| snapshot.pools.get(route.pool)).map(|pool| &*pool.name),
-            group: route.and_then(|route| route.group.as_ref()).map(|group| &*group.name),
+            group: group.map(|group| &*group.name),
             client: context.client,
             key,
-            class: route.and_then(|route| route.group.as_ref()).map(|_| class.name()),
-            why: route.and_then(|route| route.group.as_ref()).map(|_| why.name()),
+            class: group.map(|_| class.name()),
+            why: group.map(|_| why.name()),
             cookie: context.cookie_refusal().map(|refusal| refusal.reason()),
             outcome: context.outcome,
             node: backend.map(|backend| &*backend.node.name),

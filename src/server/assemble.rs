@@ -5,6 +5,7 @@ use crate::config::{Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, Ups
 use crate::engine::upstream::{Origin, OriginTls, Patience};
 use crate::health::{Observed, Probe, Thresholds};
 use crate::id::{Interner, TooManyNames};
+use crate::persistence::settings::By;
 use crate::persistence::{Selector, SelectorLive};
 use crate::pool::{Backend, BackendLive, Node, NodeLive, Pool};
 use crate::route::{RouteSpec, RouteTable};
@@ -173,6 +174,7 @@ fn routes(config: &Config) -> Vec<Route> {
             name: config.groups[index].name.as_str().into(),
             idle_timeout: config.groups[index].idle_timeout,
             hold: config.groups[index].hold,
+            by_class: config.groups[index].by == By::Auto,
         }),
         max_body: route.max_body,
     };

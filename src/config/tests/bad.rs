@@ -338,8 +338,8 @@ const GROUPS: &str = r##"
 
 - ip: { by: source_ip }
 + ip: { by: source_ip, idle_timeout: null, max_age: 1, first_choice: random, unavailable: wait, hold: 2h, after_recovery: go }
-7:38: persistence.ip.idle_timeout: null, expected a duration from 10ms to 400d, such as 30s
-7:53: persistence.ip.max_age: 1, expected a duration from 10ms to 400d, such as 30s
+7:38: persistence.ip.idle_timeout: null, expected a duration from 1s to 400d, such as 30s
+7:53: persistence.ip.max_age: 1, expected a duration from 1s to 400d, such as 30s
 7:70: persistence.ip.first_choice: random, expected least_pins, least_requests, round_robin or hash
 7:91: persistence.ip.unavailable: wait, expected redispatch or reject
 7:103: persistence.ip.hold: 2h, expected a duration from 0s to 1h, such as 30s
