@@ -83,23 +83,26 @@ struct Broken {
 }
 
 impl<H: Handler> Exchange<'_, H> {
-    /// Carries the request out and reports it to the handler.
-    pub(super) async fn run(mut self, client: &mut Client) -> After {
-        let after = self.carry_out(client).await;
-        self.summary.times.total = self.started.elapsed();
-        self.handler.end(self.context, &self.summary);
-        after
+    /// Carries the request out and reports it to the handler. A block and not an `async fn`: what that takes
+    /// by value it holds twice.
+    pub(super) fn run(mut self, client: &mut Client) -> impl Future<Output = After> + Send {
+        async move {
+            let after = self.carry_out(client).await;
+            self.summary.times.total = self.started.elapsed();
+            self.handler.end(self.context, &self.summary);
+            after
+        }
     }
 
     async fn carry_out(&mut self, client: &mut Client) -> After {
         let mut upload = Upload::new(self.facts.framing, self.max_body);
         let ready = match client.buffer.as_mut().map(|buffer| upload.prepare(buffer, self.head)) {
             Some(Ok(ready)) => ready,
-            Some(Err(fault)) => return self.fail(client, &Failure::Body(fault), None).await,
+            Some(Err(fault)) => return Box::pin(self.fail(client, &Failure::Body(fault), None)).await,
             None => return After::Abort,
         };
         if upload.is_too_large() {
-            return self.fail(client, &Failure::BodyTooLarge, None).await;
+            return Box::pin(self.fail(client, &Failure::BodyTooLarge, None)).await;
         }
         let whole = upload.is_done();
         let mut again: Option<Target> = None;
@@ -115,7 +118,7 @@ impl<H: Handler> Exchange<'_, H> {
                     match choice {
                         Choice::Forward(target) => target,
                         Choice::Answer(answer) => {
-                            return self.answer(client, &answer, Some(ready), whole).await;
+                            return Box::pin(self.answer(client, &answer, Some(ready), whole)).await;
                         }
                     }
                 }
@@ -123,7 +126,9 @@ impl<H: Handler> Exchange<'_, H> {
             self.bound |= target.binding.is_some();
             let reached = match self.reach(client, &target, resend).await {
                 Ok(reached) => reached,
-                Err(Some(failure)) => return self.fail(client, &failure, Some((ready, whole))).await,
+                Err(Some(failure)) => {
+                    return Box::pin(self.fail(client, &failure, Some((ready, whole)))).await;
+                }
                 Err(None) => continue,
             };
             match self.send(client, &target, reached, &mut upload, ready, whole).await {
@@ -139,7 +144,8 @@ impl<H: Handler> Exchange<'_, H> {
                 }
                 Err(broken) => {
                     let kept = broken.again || whole;
-                    return self.fail(client, &broken.failure, kept.then_some((ready, whole))).await;
+                    return Box::pin(self.fail(client, &broken.failure, kept.then_some((ready, whole))))
+                        .await;
                 }
             }
         }
@@ -348,7 +354,8 @@ impl<H: Handler> Exchange<'_, H> {
                             return Err(Broken { failure, again: false });
                         }
                         if self.facts.version == Version::V11 {
-                            let written = client.write_all(&held.bytes()[..length], patience.write).await;
+                            let writing = client.write_all(&held.bytes()[..length], patience.write);
+                            let written = Box::pin(writing).await;
                             if written.is_err() {
                                 return Err(Broken { failure: Failure::ClientGone, again: false });
                             }
@@ -384,12 +391,12 @@ impl<H: Handler> Exchange<'_, H> {
         let Arrived { mut upstream, buffer: mut held, head, mut upload } = arrived;
         let (facts, length, keep) = match self.rewrite(&mut held, head, &mut target, &upload) {
             Ok(rewritten) => rewritten,
-            Err(fault) => return self.fail(client, &Failure::UpstreamFault(fault), None).await,
+            Err(fault) => return Box::pin(self.fail(client, &Failure::UpstreamFault(fault), None)).await,
         };
         let patience = target.origin.patience;
         self.summary.status = facts.status;
         if facts.status == 101 {
-            return self.switch(client, upstream, held, length, &patience).await;
+            return Box::pin(self.switch(client, upstream, held, length, &patience)).await;
         }
         let dechunk = self.dechunks(&facts);
         let mut download = Download::new(facts.framing, length, dechunk);
@@ -431,7 +438,7 @@ impl<H: Handler> Exchange<'_, H> {
         match result {
             Ok(()) => {}
             Err(DownloadError::Fault(fault)) if !download.has_begun() => {
-                return self.fail(client, &Failure::UpstreamBody(fault), None).await;
+                return Box::pin(self.fail(client, &Failure::UpstreamBody(fault), None)).await;
             }
             Err(error) => {
                 let sent = download.is_done();

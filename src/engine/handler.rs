@@ -188,7 +188,7 @@ pub struct Summary {
 /// The one who decides. Every method but [`Handler::choose`] returns at once.
 pub trait Handler: Send + Sync + 'static {
     /// What is remembered of a request between its phases.
-    type Context: Send;
+    type Context: Send + Sync;
 
     /// A head has arrived: route it, gather what the choice needs, edit it.
     fn admit(

@@ -31,7 +31,7 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
                 let Ok(_place) = shared.waiting.try_acquire() else {
                     return refuse(context, "waiting_full");
                 };
-                pause(shared, at).await;
+                Box::pin(pause(shared, at)).await;
                 let left = until.since(shared.clock.refresh().mono);
                 match target(context, route.pool, &selection, bindings, left) {
                     Some(target) if !left.is_zero() => {
@@ -67,7 +67,7 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
                 let Ok(_place) = shared.waiting.try_acquire() else {
                     return refuse(context, "waiting_full");
                 };
-                hold(shared, context, route.pool, &wait).await;
+                Box::pin(hold(shared, context, route.pool, &wait)).await;
                 context.next = Next::Select;
             }
             Decision::Refuse(refusal) => return refuse(context, refusal.as_str()),
