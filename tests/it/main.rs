@@ -11,6 +11,7 @@ mod support;
 mod bodies;
 mod cookie;
 mod curl;
+mod demo;
 mod docs;
 mod framing;
 mod idle;
