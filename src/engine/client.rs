@@ -51,6 +51,13 @@ impl Client {
         Bindings(&self.bound)
     }
 
+    /// Gives a buffer back that holds nothing.
+    pub(super) fn forget_empty_buffer(&mut self) {
+        if self.buffer.as_ref().is_some_and(Buffer::is_empty) {
+            self.buffer = None;
+        }
+    }
+
     pub(super) fn unbind(&mut self, binding: Binding) -> Option<Upstream> {
         let place = self.bound.iter().position(|bound| bound.binding.scope == binding.scope)?;
         let bound = self.bound.swap_remove(place);
@@ -69,10 +76,8 @@ impl Client {
                     let blank = leading_blank(buffer.bytes());
                     buffer.advance(blank);
                 }
-                if buffer.is_empty() {
-                    self.buffer = None;
-                }
             }
+            self.forget_empty_buffer();
             if let Some(buffer) = &self.buffer {
                 match scan(buffer.bytes(), scanned) {
                     Scan::Complete(length) if length > bytes => {

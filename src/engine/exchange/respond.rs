@@ -1,0 +1,195 @@
+//! The response's way to the client, and what is left of the request's way to the backend meanwhile.
+
+use super::{After, Arrived, Exchange};
+use crate::engine::buffer::Buffer;
+use crate::engine::client::{Bound, Client, close_upstream};
+use crate::engine::edits::{Afterwards, Edits, write_response};
+use crate::engine::framing::Framing;
+use crate::engine::handler::{Failure, Handler, Target};
+use crate::engine::head::{FieldStorage, ResponseFacts, Version, parse_response};
+use crate::engine::refusal::ResponseFault;
+use crate::engine::serve::SCRATCH;
+use crate::engine::stream::Upstream;
+use crate::engine::transfer::{Download, DownloadError, Upload};
+use crate::engine::tunnel::tunnel;
+use crate::engine::upstream::{Patience, keep_idle};
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// How long the rest of a request may take whose response is out already.
+const AFTER_RESPONSE: Duration = Duration::from_secs(30);
+
+impl<H: Handler> Exchange<'_, H> {
+    /// Relays the final response and whatever is left of the request's body.
+    pub(super) async fn respond(
+        &mut self,
+        client: &mut Client,
+        mut target: Target,
+        arrived: Arrived,
+    ) -> After {
+        let Arrived { mut upstream, buffer: mut held, head, mut upload } = arrived;
+        let (facts, length, keep) = match self.rewrite(&mut held, head, &mut target, &upload) {
+            Ok(rewritten) => rewritten,
+            Err(fault) => return Box::pin(self.fail(client, &Failure::UpstreamFault(fault), None)).await,
+        };
+        let patience = target.origin.patience;
+        self.summary.status = facts.status;
+        if facts.status == 101 {
+            return Box::pin(self.switch(client, upstream, held, length, &patience)).await;
+        }
+        let dechunk = self.dechunks(&facts);
+        let mut download = Download::new(facts.framing, length, dechunk);
+        let mut buffer = Some(held);
+        client.deadline.set(patience.write);
+        let mut upload_failed = false;
+        let mut sent_at = None;
+        let result = poll_fn(|context| {
+            let mut uploading = !upload.is_done() && !upload_failed;
+            if uploading {
+                match upload.poll(&mut client.stream, &mut client.buffer, &mut upstream, context) {
+                    Poll::Ready(Ok(())) => uploading = false,
+                    Poll::Ready(Err(_)) => {
+                        upload_failed = true;
+                        uploading = false;
+                    }
+                    Poll::Pending => {}
+                }
+            }
+            if !download.is_done() {
+                match download.poll(&mut upstream, &mut buffer, &mut client.stream, context) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => {
+                        return self.pending(client, &mut upload, &mut download, &patience, context);
+                    }
+                }
+            }
+            // The response is out. The rest of the request is still taken where both sides go on, for a while.
+            let sent_at: Instant = *sent_at.get_or_insert_with(Instant::now);
+            if uploading && keep && !self.worker.is_stopping() && sent_at.elapsed() < AFTER_RESPONSE {
+                return self.pending(client, &mut upload, &mut download, &patience, context);
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await;
+        self.summary.request_bytes = upload.sent;
+        self.summary.response_bytes = download.sent;
+        match result {
+            Ok(()) => {}
+            Err(DownloadError::Fault(fault)) if !download.has_begun() => {
+                return Box::pin(self.fail(client, &Failure::UpstreamBody(fault), None)).await;
+            }
+            Err(error) => {
+                let sent = download.is_done();
+                self.summary.failure = Some(match error {
+                    DownloadError::Client if client.deadline.has_passed() => "client_timeout",
+                    DownloadError::Client => "client_gone",
+                    DownloadError::Upstream if client.deadline.has_passed() => "upstream_timeout",
+                    DownloadError::Upstream => "upstream_closed",
+                    DownloadError::Fault(fault) => fault.reason(),
+                });
+                // What was sent whole must arrive whole; what broke off must be seen to break off.
+                return if sent { After::Close } else { After::Abort };
+            }
+        }
+        let settled = upload.is_done() && !upload_failed;
+        let reusable =
+            settled && facts.keep_alive && facts.framing != Framing::UntilClose && buffer.is_none();
+        match target.binding {
+            Some(binding) if reusable && keep => {
+                client.bound.push(Bound { binding, stream: upstream });
+            }
+            None if reusable => keep_idle(&target.origin, target.address, upstream),
+            _ => close_upstream(upstream),
+        }
+        // A client whose bound connection is gone must not believe that it is still known on it.
+        let unbound = target.binding.is_some() && !reusable;
+        if keep && settled && !unbound { After::Next } else { After::Close }
+    }
+
+    /// Neither side can go on now: when must one of them?
+    fn pending<T>(
+        &self,
+        client: &Client,
+        upload: &mut Upload,
+        download: &mut Download,
+        patience: &Patience,
+        context: &Context<'_>,
+    ) -> Poll<Result<T, DownloadError>> {
+        let progressed = std::mem::take(&mut upload.progressed) | std::mem::take(&mut download.progressed);
+        if progressed {
+            let blocked = upload.is_blocked() || download.is_blocked();
+            client.deadline.set(if blocked { patience.write } else { patience.read });
+        }
+        if client.deadline.poll_passed(context) {
+            let client_waits = download.is_blocked() || download.is_done();
+            return Poll::Ready(Err(if client_waits {
+                DownloadError::Client
+            } else {
+                DownloadError::Upstream
+            }));
+        }
+        Poll::Pending
+    }
+
+    /// Puts the head that the client gets in front of the body, and says whether its connection is kept.
+    fn rewrite(
+        &mut self,
+        held: &mut Buffer,
+        length: usize,
+        target: &mut Target,
+        upload: &Upload,
+    ) -> Result<(ResponseFacts, usize, bool), ResponseFault> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut storage = FieldStorage::new();
+            let head = parse_response(&held.bytes()[..length], &mut storage, &self.facts)?;
+            let mut edits = Edits::new(&mut scratch.added);
+            let binding = self.handler.respond(&mut self.context, &head, &mut edits);
+            target.binding = target.binding.or(binding);
+            let facts = head.facts;
+            let dechunk = self.dechunks(&facts);
+            let keep = self.facts.keep_alive
+                && !self.last
+                && !target.last
+                && !self.worker.is_stopping()
+                && facts.framing != Framing::UntilClose
+                && !dechunk
+                && (facts.keep_alive || target.binding.is_none() && upload.is_done());
+            let afterwards = match (facts.status, keep, self.facts.version) {
+                (101, ..) => Afterwards::Silent,
+                (_, false, _) => Afterwards::Close,
+                (_, true, Version::V10) => Afterwards::KeepSaid,
+                (_, true, Version::V11) => Afterwards::Keep,
+            };
+            write_response(&head, &edits, afterwards, dechunk, &mut scratch.head);
+            held.replace_front(length, &scratch.head);
+            Ok((facts, scratch.head.len(), keep))
+        })
+    }
+
+    fn dechunks(&self, facts: &ResponseFacts) -> bool {
+        self.facts.version == Version::V10 && facts.framing == Framing::Chunked
+    }
+
+    /// 101: from here on bytes pass unread.
+    async fn switch(
+        &mut self,
+        client: &mut Client,
+        mut upstream: Upstream,
+        held: Buffer,
+        head: usize,
+        patience: &Patience,
+    ) -> After {
+        if client.write_all(held.bytes(), patience.write).await.is_err() {
+            self.summary.failure = Some("client_gone");
+            return After::Abort;
+        }
+        self.summary.response_bytes = (held.len() - head) as u64;
+        drop(held);
+        let (up, down) = Box::pin(tunnel(client, &mut upstream, patience)).await;
+        self.summary.request_bytes += up;
+        self.summary.response_bytes += down;
+        After::Close
+    }
+}

@@ -1,0 +1,347 @@
+//! The request's way to the backend, until the head of the final response is there.
+
+use super::{Arrived, Broken, Exchange};
+use crate::engine::buffer::{Buffer, Class, poll_fill, write_all};
+use crate::engine::client::Client;
+use crate::engine::edits::{Afterwards, Edits, write_response};
+use crate::engine::handler::{Failure, Handler, Target};
+use crate::engine::head::{FieldStorage, RequestFacts, Scan, Version, parse_response, scan};
+use crate::engine::refusal::{BodyFault, Refusal, ResponseFault};
+use crate::engine::serve::SCRATCH;
+use crate::engine::stream::Upstream;
+use crate::engine::transfer::{Upload, UploadError};
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll};
+
+/// The largest response head.
+const RESPONSE_HEAD: usize = 128 * 1024;
+
+/// How many interim responses one request may have.
+const INTERIMS: u32 = 50;
+
+/// How much of the requests behind the present one is read ahead.
+const AHEAD: usize = 8 * 1024;
+
+/// What happened while a response was waited for.
+enum Event {
+    /// Bytes of a response came.
+    Bytes,
+    /// The backend closed the connection.
+    UpstreamEnd,
+    /// The client is gone.
+    ClientGone,
+    /// The request's body is malformed.
+    Fault(BodyFault),
+    /// It is larger than the route allows.
+    TooLarge,
+    /// The deadline has passed.
+    Late,
+}
+
+/// A request that is being sent.
+pub(super) struct Sending<'t> {
+    pub(super) target: &'t Target,
+    pub(super) upstream: Upstream,
+    /// The connection was kept from before: it may turn out to be stale.
+    pub(super) reused: bool,
+    pub(super) upload: Upload,
+    /// Bytes of the body that lie judged behind the head.
+    pub(super) ready: usize,
+    /// So the whole request lies in the client's buffer.
+    pub(super) whole: bool,
+}
+
+/// What is known while the response is waited for.
+struct Waiting {
+    /// Bytes at the front of the client's buffer that were sent and may have to be sent again.
+    kept: usize,
+    /// The body is sent, or the backend takes no more of it.
+    upload_over: bool,
+    /// The client is still listened to behind its request.
+    listening: bool,
+    /// What came of a response, and how much of it has been looked at.
+    arrived: Option<Buffer>,
+    scanned: usize,
+    /// Interim responses the client has been shown. Until there is one, it owes no body that it announced by
+    /// an expectation; from then on nothing is sent again.
+    interims: u32,
+}
+
+impl<H: Handler> Exchange<'_, H> {
+    /// Sends the request and waits for the final response head; relays interim ones and the body meanwhile.
+    pub(super) async fn send(
+        &mut self,
+        client: &mut Client,
+        mut sending: Sending<'_>,
+    ) -> Result<Arrived, Broken> {
+        self.write_first(client, &mut sending).await?;
+        let mut waiting = Waiting {
+            kept: if sending.whole || sending.ready == 0 { self.head + sending.ready } else { 0 },
+            upload_over: sending.whole,
+            listening: true,
+            arrived: None,
+            scanned: 0,
+            interims: 0,
+        };
+        client.deadline.set(sending.target.origin.patience.read);
+        loop {
+            let event = poll_fn(|context| waiting.poll(&mut sending, client, context)).await;
+            self.judge(&event, &sending, &waiting)?;
+            while let Some(length) = waiting.next_head()? {
+                self.summary.times.first_byte.get_or_insert_with(|| self.started.elapsed());
+                if let Some(arrived) = self.take_head(client, &sending, &mut waiting, length).await? {
+                    let Sending { upstream, upload, .. } = sending;
+                    return Ok(Arrived { upstream, buffer: arrived, head: length, upload });
+                }
+            }
+        }
+    }
+
+    /// Writes the head and what is there of the body, in one piece.
+    async fn write_first(&self, client: &mut Client, sending: &mut Sending<'_>) -> Result<(), Broken> {
+        client.deadline.set(sending.target.origin.patience.write);
+        let deadline = &client.deadline;
+        let first = self.head + sending.ready;
+        let Some(held) = client.buffer.as_mut() else {
+            return Err(Broken { failure: Failure::ClientGone, again: false });
+        };
+        let data = &held.bytes()[..first];
+        let written = write_all(&mut sending.upstream, data, |context| deadline.poll_passed(context)).await;
+        if let Err(error) = written {
+            let timed_out = error.kind() == io::ErrorKind::TimedOut;
+            let failure = if timed_out { Failure::UpstreamTimeout } else { Failure::UpstreamClosed };
+            // Part of it may have arrived; the backend may also have said why before it closed. Both end the
+            // attempt, and only what is safe to repeat is repeated.
+            let safe =
+                self.facts.is_idempotent() && sending.whole || sending.reused && sending.has_unsent_body();
+            let again = !timed_out && sending.target.binding.is_none() && safe;
+            return Err(Broken { failure, again });
+        }
+        sending.upload.count(sending.ready);
+        // What was sent stays in the buffer while it may have to be sent again.
+        if !sending.whole && sending.ready > 0 {
+            held.advance(first);
+            client.forget_empty_buffer();
+        }
+        Ok(())
+    }
+
+    /// Whether the attempt goes on after what happened.
+    fn judge(&self, event: &Event, sending: &Sending<'_>, waiting: &Waiting) -> Result<(), Broken> {
+        let failure = match event {
+            Event::Bytes => return Ok(()),
+            Event::UpstreamEnd if waiting.has_too_much() => {
+                Failure::UpstreamFault(ResponseFault::Head(Refusal::HeadTooLarge))
+            }
+            Event::UpstreamEnd => {
+                // Nothing of the request's meaning can have been carried out, or carrying it out twice is
+                // harmless; and the client has seen nothing of it.
+                let untouched = sending.reused && sending.has_unsent_body() && sending.upload.sent == 0;
+                let again = sending.target.binding.is_none()
+                    && waiting.kept > 0
+                    && waiting.interims == 0
+                    && (untouched || sending.whole && self.facts.is_idempotent());
+                return Err(Broken { failure: Failure::UpstreamClosed, again });
+            }
+            Event::ClientGone => Failure::ClientGone,
+            Event::Fault(fault) => Failure::Body(*fault),
+            Event::TooLarge => Failure::BodyTooLarge,
+            Event::Late if waiting.is_clients_turn(sending, &self.facts) => Failure::ClientTimeout,
+            Event::Late => Failure::UpstreamTimeout,
+        };
+        Err(Broken { failure, again: false })
+    }
+
+    /// Relays an interim head; returns the buffer with a final one at its front.
+    async fn take_head(
+        &self,
+        client: &mut Client,
+        sending: &Sending<'_>,
+        waiting: &mut Waiting,
+        length: usize,
+    ) -> Result<Option<Buffer>, Broken> {
+        let Some(held) = waiting.arrived.as_mut() else { return Ok(None) };
+        let Some(length) = self.rewrite_interim(held, length).map_err(Broken::by)? else {
+            // The response has begun: nothing is sent again.
+            if let Some(buffer) = client.buffer.as_mut() {
+                buffer.advance(waiting.kept);
+            }
+            client.forget_empty_buffer();
+            return Ok(waiting.arrived.take());
+        };
+        waiting.interims += 1;
+        if waiting.interims > INTERIMS {
+            return Err(Broken::by(ResponseFault::TooManyInterims));
+        }
+        if self.facts.version == Version::V11 {
+            let patience = &sending.target.origin.patience;
+            let writing = client.write_all(&held.bytes()[..length], patience.write);
+            if Box::pin(writing).await.is_err() {
+                return Err(Broken { failure: Failure::ClientGone, again: false });
+            }
+            client.deadline.set(patience.read);
+        }
+        held.advance(length);
+        if held.is_empty() {
+            waiting.arrived = None;
+        }
+        Ok(None)
+    }
+
+    /// An interim response is rewritten in place, and its length returned; a final one is left as it is.
+    fn rewrite_interim(&self, held: &mut Buffer, length: usize) -> Result<Option<usize>, ResponseFault> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut storage = FieldStorage::new();
+            let head = parse_response(&held.bytes()[..length], &mut storage, &self.facts)?;
+            if !head.facts.is_interim() {
+                return Ok(None);
+            }
+            let edits = Edits::new(&mut scratch.added);
+            write_response(&head, &edits, Afterwards::Silent, false, &mut scratch.head);
+            held.replace_front(length, &scratch.head);
+            Ok(Some(scratch.head.len()))
+        })
+    }
+}
+
+impl Sending<'_> {
+    /// Whether there is a body of which nothing lay in the buffer when the head was sent.
+    fn has_unsent_body(&self) -> bool {
+        !self.whole && self.ready == 0
+    }
+}
+
+impl Waiting {
+    fn poll(
+        &mut self,
+        sending: &mut Sending<'_>,
+        client: &mut Client,
+        context: &mut Context<'_>,
+    ) -> Poll<Event> {
+        if !self.upload_over
+            && let Some(event) = self.upload(sending, client, context)
+        {
+            return Poll::Ready(event);
+        }
+        if self.upload_over && self.listening {
+            match poll_ahead(client, context) {
+                Poll::Ready(Ok(())) => self.listening = false,
+                Poll::Ready(Err(())) => return Poll::Ready(Event::ClientGone),
+                Poll::Pending => {}
+            }
+        }
+        match poll_fill(&mut sending.upstream, &mut self.arrived, Class::Large, RESPONSE_HEAD, context) {
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Event::UpstreamEnd),
+            Poll::Ready(Ok(_)) => Poll::Ready(Event::Bytes),
+            Poll::Pending if client.deadline.poll_passed(context) => Poll::Ready(Event::Late),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Carries the body on, as far as that goes now.
+    fn upload(
+        &mut self,
+        sending: &mut Sending<'_>,
+        client: &mut Client,
+        context: &mut Context<'_>,
+    ) -> Option<Event> {
+        if self.kept > 0 {
+            // Only a head is kept here: the body has not begun. Its first byte ends the keeping.
+            match poll_body_start(client, self.kept, context) {
+                Poll::Ready(false) => return Some(Event::ClientGone),
+                Poll::Ready(true) => {
+                    if let Some(held) = client.buffer.as_mut() {
+                        held.advance(self.kept);
+                    }
+                    self.kept = 0;
+                }
+                Poll::Pending => return None,
+            }
+        }
+        let Sending { upload, upstream, target, .. } = sending;
+        let polled = upload.poll(&mut client.stream, &mut client.buffer, upstream, context);
+        if std::mem::take(&mut upload.progressed) {
+            let patience = &target.origin.patience;
+            client.deadline.set(if upload.is_blocked() { patience.write } else { patience.read });
+        }
+        match polled {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => {
+                self.upload_over = true;
+                client.deadline.set(target.origin.patience.read);
+            }
+            // A backend that takes no more may have answered already: see what it said.
+            Poll::Ready(Err(UploadError::Upstream)) => self.upload_over = true,
+            Poll::Ready(Err(UploadError::Fault(fault))) => return Some(Event::Fault(fault)),
+            Poll::Ready(Err(UploadError::TooLarge)) => return Some(Event::TooLarge),
+            Poll::Ready(Err(UploadError::Client)) => return Some(Event::ClientGone),
+        }
+        None
+    }
+
+    /// The length of the next whole head in what has arrived.
+    fn next_head(&mut self) -> Result<Option<usize>, Broken> {
+        let Some(held) = &self.arrived else { return Ok(None) };
+        match scan(held.bytes(), self.scanned) {
+            Scan::Incomplete => {
+                self.scanned = held.len();
+                Ok(None)
+            }
+            Scan::Refused(refusal) => Err(Broken::by(ResponseFault::Head(refusal))),
+            Scan::Complete(length) => {
+                self.scanned = 0;
+                Ok(Some(length))
+            }
+        }
+    }
+
+    fn has_too_much(&self) -> bool {
+        self.arrived.as_ref().is_some_and(|held| held.len() >= RESPONSE_HEAD)
+    }
+
+    /// Whether it is the client that lets the others wait.
+    fn is_clients_turn(&self, sending: &Sending<'_>, facts: &RequestFacts) -> bool {
+        let owes_body = self.kept == 0 || self.interims > 0 || !facts.expect_continue;
+        !self.upload_over && !sending.upload.is_blocked() && owes_body
+    }
+}
+
+impl Broken {
+    /// By a backend that does not speak HTTP as it must be.
+    fn by(fault: ResponseFault) -> Self {
+        Self { failure: Failure::UpstreamFault(fault), again: false }
+    }
+}
+
+/// Reads what the client sends behind the request: the next one, or the news that nobody waits any more
+/// (`Err`). `Ok`: nothing more is to be listened for. A client that has ended its side may still be reading
+/// (RFC 9112 section 9.6), so that alone does not mean that it is gone.
+fn poll_ahead(client: &mut Client, context: &mut Context<'_>) -> Poll<Result<(), ()>> {
+    loop {
+        if client.buffer.as_ref().is_some_and(|held| held.len() >= AHEAD) {
+            return Poll::Ready(Ok(()));
+        }
+        match poll_fill(&mut client.stream, &mut client.buffer, Class::Small, AHEAD, context) {
+            Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
+            Poll::Ready(Ok(_)) => {}
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::StorageFull => {
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Ready(Err(_)) => return Poll::Ready(Err(())),
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+}
+
+/// Waits for the first byte behind the head that is kept: it is there already, or it comes, or the client goes.
+fn poll_body_start(client: &mut Client, kept: usize, context: &mut Context<'_>) -> Poll<bool> {
+    if client.buffer.as_ref().is_some_and(|held| held.len() > kept) {
+        return Poll::Ready(true);
+    }
+    match poll_fill(&mut client.stream, &mut client.buffer, Class::Small, RESPONSE_HEAD + kept, context) {
+        Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(false),
+        Poll::Ready(Ok(_)) => Poll::Ready(true),
+        Poll::Pending => Poll::Pending,
+    }
+}
