@@ -11,9 +11,43 @@ use super::refusal::BodyFault;
 use super::stream::{Downstream, Upstream};
 use std::io;
 use std::task::{Context, Poll, ready};
+use tokio::io::AsyncWrite;
 
 /// How much a body's buffer holds before it must be written.
 const LIMIT: usize = 64 * 1024;
+
+/// Judged bytes at the front of a buffer: so many are to be written, so many behind them to be dropped.
+#[derive(Debug, Default)]
+struct Passing {
+    ready: usize,
+    written: usize,
+    drop: usize,
+}
+
+impl Passing {
+    fn is_empty(&self) -> bool {
+        self.ready == 0 && self.drop == 0
+    }
+
+    /// Writes what is ready and drops what is to be dropped; a buffer that is empty then is given back.
+    /// Returns how much was written.
+    fn poll<S: AsyncWrite + Unpin>(
+        &mut self,
+        buffer: &mut Option<Buffer>,
+        sink: &mut S,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let Some(held) = buffer.as_mut() else { return Poll::Ready(Ok(0)) };
+        if self.ready > 0 {
+            ready!(poll_write_some(sink, &held.bytes()[..self.ready], &mut self.written, context))?;
+        }
+        held.advance(self.ready + self.drop);
+        if held.is_empty() {
+            *buffer = None;
+        }
+        Poll::Ready(Ok(std::mem::take(self).ready))
+    }
+}
 
 /// Why an upload ended early.
 #[derive(Debug)]
@@ -32,11 +66,7 @@ pub(super) enum UploadError {
 #[derive(Debug)]
 pub(super) struct Upload {
     reader: BodyReader,
-    /// Judged bytes at the front of the buffer that are still to be written, how many of them are, and how
-    /// many behind them are to be dropped.
-    ready: usize,
-    written: usize,
-    drop: usize,
+    passing: Passing,
     /// Bytes that went upstream.
     pub(super) sent: u64,
     /// Payload that was judged, and how much of it there may be.
@@ -49,9 +79,7 @@ impl Upload {
     pub(super) fn new(framing: Framing, limit: Option<u64>) -> Self {
         Self {
             reader: BodyReader::new(framing),
-            ready: 0,
-            written: 0,
-            drop: 0,
+            passing: Passing::default(),
             sent: 0,
             payload: 0,
             limit,
@@ -61,7 +89,7 @@ impl Upload {
 
     /// Whether every byte of the body has been read, judged and written.
     pub(super) fn is_done(&self) -> bool {
-        self.reader.is_complete() && self.ready == 0 && self.drop == 0
+        self.reader.is_complete() && self.passing.is_empty()
     }
 
     /// Whether there was more payload than there may be.
@@ -71,7 +99,7 @@ impl Upload {
 
     /// Whether judged bytes wait for the backend to take them.
     pub(super) fn is_blocked(&self) -> bool {
-        self.ready > 0
+        self.passing.ready > 0
     }
 
     /// Judges what lies in `buffer` behind `head` bytes, before anything is written; trailers go at once.
@@ -106,34 +134,16 @@ impl Upload {
         context: &mut Context<'_>,
     ) -> Poll<Result<(), UploadError>> {
         loop {
-            if let Some(held) = buffer.as_mut().filter(|_| self.ready > 0) {
-                let result = ready!(poll_write_some(
-                    upstream,
-                    &held.bytes()[..self.ready],
-                    &mut self.written,
-                    context
-                ));
-                result.map_err(|_| UploadError::Upstream)?;
-                held.advance(self.ready);
-                self.sent += self.ready as u64;
-                self.ready = 0;
-                self.written = 0;
-                self.progressed = true;
-            }
-            if let Some(held) = buffer.as_mut().filter(|_| self.drop > 0) {
-                held.advance(self.drop);
-                self.drop = 0;
-            }
-            if buffer.as_ref().is_some_and(Buffer::is_empty) {
-                *buffer = None;
-            }
+            let written = ready!(self.passing.poll(buffer, upstream, context));
+            let written = written.map_err(|_| UploadError::Upstream)?;
+            self.sent += written as u64;
+            self.progressed |= written > 0;
             if self.reader.is_complete() {
                 return Poll::Ready(Ok(()));
             }
             if let Some(held) = buffer.as_ref() {
                 let pass = self.reader.pass(held.bytes()).map_err(UploadError::Fault)?;
-                self.ready = pass.forward;
-                self.drop = pass.drop;
+                self.passing = Passing { ready: pass.forward, written: 0, drop: pass.drop };
                 self.payload += pass.payload as u64;
                 if self.is_too_large() {
                     return Poll::Ready(Err(UploadError::TooLarge));
@@ -163,9 +173,7 @@ pub(super) enum DownloadError {
 #[derive(Debug)]
 pub(super) struct Download {
     reader: BodyReader,
-    ready: usize,
-    written: usize,
-    drop: usize,
+    passing: Passing,
     /// How many of the ready bytes belong to the head, which is not counted.
     head: usize,
     /// Only payload is written: the client does not know chunked bodies.
@@ -180,9 +188,7 @@ impl Download {
     pub(super) fn new(framing: Framing, head: usize, dechunk: bool) -> Self {
         Self {
             reader: BodyReader::new(framing),
-            ready: 0,
-            written: 0,
-            drop: 0,
+            passing: Passing::default(),
             head,
             dechunk,
             sent: 0,
@@ -192,17 +198,17 @@ impl Download {
 
     /// Whether every byte of the body has been read and written.
     pub(super) fn is_done(&self) -> bool {
-        self.reader.is_complete() && self.ready == 0 && self.drop == 0 && self.head == 0
+        self.reader.is_complete() && self.passing.is_empty() && self.head == 0
     }
 
     /// Whether any byte of the response has been written to the client.
     pub(super) fn has_begun(&self) -> bool {
-        self.head == 0 || self.written > 0
+        self.head == 0 || self.passing.written > 0
     }
 
     /// Whether judged bytes wait for the client to take them.
     pub(super) fn is_blocked(&self) -> bool {
-        self.ready > 0
+        self.passing.ready > 0
     }
 
     /// Whether there is nothing left to judge; a head without a body still has to leave.
@@ -210,19 +216,18 @@ impl Download {
         self.reader.is_complete() && self.head == 0
     }
 
-    fn judge(&mut self, bytes: &[u8]) -> Result<(), BodyFault> {
-        if !self.dechunk {
+    fn judge(&mut self, bytes: &[u8]) -> Result<Passing, BodyFault> {
+        let (ready, drop) = if self.dechunk {
+            match self.reader.next(bytes)? {
+                Some((Piece::Data, count)) => (count, 0),
+                Some((Piece::Framing | Piece::Trailer, count)) => (0, count),
+                None => (0, 0),
+            }
+        } else {
             let pass = self.reader.pass(bytes)?;
-            self.ready = pass.forward;
-            self.drop = pass.drop;
-            return Ok(());
-        }
-        match self.reader.next(bytes)? {
-            Some((Piece::Data, count)) => self.ready = count,
-            Some((Piece::Framing | Piece::Trailer, count)) => self.drop = count,
-            None => {}
-        }
-        Ok(())
+            (pass.forward, pass.drop)
+        };
+        Ok(Passing { ready: self.head + ready, written: 0, drop })
     }
 
     /// Reads, judges and writes until it is done or has to wait.
@@ -234,28 +239,17 @@ impl Download {
         context: &mut Context<'_>,
     ) -> Poll<Result<(), DownloadError>> {
         loop {
-            if let Some(held) = buffer.as_ref().filter(|_| self.ready == 0 && !self.reader_is_done()) {
+            if let Some(held) = buffer.as_ref().filter(|_| self.passing.is_empty() && !self.reader_is_done())
+            {
                 // The head, if it has not left yet, leaves together with what came behind it.
-                self.judge(&held.bytes()[self.head..]).map_err(DownloadError::Fault)?;
-                self.ready += self.head;
+                self.passing = self.judge(&held.bytes()[self.head..]).map_err(DownloadError::Fault)?;
             }
-            if let Some(held) = buffer.as_mut().filter(|_| self.ready > 0) {
-                let result =
-                    ready!(poll_write_some(client, &held.bytes()[..self.ready], &mut self.written, context));
-                result.map_err(|_| DownloadError::Client)?;
-                held.advance(self.ready);
-                self.sent += (self.ready - self.head) as u64;
-                self.ready = 0;
-                self.written = 0;
+            let written = ready!(self.passing.poll(buffer, client, context));
+            let written = written.map_err(|_| DownloadError::Client)?;
+            if written > 0 {
+                self.sent += (written - self.head) as u64;
                 self.head = 0;
                 self.progressed = true;
-            }
-            if let Some(held) = buffer.as_mut().filter(|_| self.drop > 0) {
-                held.advance(self.drop);
-                self.drop = 0;
-            }
-            if buffer.as_ref().is_some_and(Buffer::is_empty) {
-                *buffer = None;
             }
             if self.reader.is_complete() {
                 return Poll::Ready(Ok(()));
