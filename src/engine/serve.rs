@@ -10,6 +10,7 @@ use super::refusal::Refusal;
 use super::stream::Downstream;
 use super::transfer::Upload;
 use std::cell::RefCell;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -78,57 +79,20 @@ pub async fn serve<H: Handler>(
     worker: Arc<Worker>,
 ) {
     let mut client = Client::new(stream, worker.deadlines.register());
+    let listener = Listener { connection, handler: &*handler, settings: &settings, worker: &worker };
     let mut served = 0;
     let after = loop {
         let idle = if served == 0 { settings.head_timeout } else { settings.keepalive };
-        let length = match client.next_head(idle, settings.head_timeout, settings.head_bytes).await {
-            NextHead::Complete(length) => length,
-            NextHead::Refused(refusal) => {
-                break Box::pin(refuse(&mut client, &connection, &*handler, &settings, refusal)).await;
+        let head = match client.next_head(idle, settings.head_timeout, settings.head_bytes).await {
+            NextHead::Complete(length) => {
+                served += 1;
+                Ok(length)
             }
+            NextHead::Refused(refusal) => Err(refusal),
             NextHead::Over => break After::Over,
         };
-        served += 1;
-        let started = Instant::now();
-        let last = served >= settings.requests;
-        let after = match admit(&mut client, &connection, &*handler, length) {
-            Admitted::Forward { context, facts, head, max_body } => {
-                let exchange = Exchange {
-                    handler: &*handler,
-                    settings: &settings,
-                    worker: &worker,
-                    context,
-                    facts,
-                    head,
-                    max_body,
-                    last,
-                    started,
-                    bound: false,
-                    summary: Summary::default(),
-                };
-                // Boxed: an idle connection must not be as large as a busy one.
-                Box::pin(exchange.run(&mut client)).await
-            }
-            Admitted::Answered { context, facts, head, answer } => {
-                let exchange = Exchange {
-                    handler: &*handler,
-                    settings: &settings,
-                    worker: &worker,
-                    context,
-                    facts,
-                    head,
-                    max_body: None,
-                    last,
-                    started,
-                    bound: false,
-                    summary: Summary::default(),
-                };
-                Box::pin(exchange.answer_alone(&mut client, answer)).await
-            }
-            Admitted::Refused(refusal) => {
-                Box::pin(refuse(&mut client, &connection, &*handler, &settings, refusal)).await
-            }
-        };
+        // Boxed, and made elsewhere: an idle connection must not be as large as a busy one.
+        let after = listener.request(&mut client, head, served).await;
         if after != After::Next {
             break after;
         }
@@ -137,6 +101,64 @@ pub async fn serve<H: Handler>(
         After::Over => Box::pin(client.close()).await,
         After::Next | After::Close => Box::pin(client.linger()).await,
         After::Abort => client.abort(),
+    }
+}
+
+/// What a connection's requests have in common.
+struct Listener<'l, H> {
+    connection: Connection,
+    handler: &'l H,
+    settings: &'l Settings,
+    worker: &'l Worker,
+}
+
+/// One request being served.
+type Serving<'c> = Pin<Box<dyn Future<Output = After> + Send + 'c>>;
+
+impl<H: Handler> Listener<'_, H> {
+    /// What is done for a request whose head came, or failed to.
+    fn request<'c>(
+        &'c self,
+        client: &'c mut Client,
+        head: Result<usize, Refusal>,
+        served: u64,
+    ) -> Serving<'c> {
+        let started = Instant::now();
+        let admitted = match head {
+            Ok(length) => admit(client, &self.connection, self.handler, length),
+            Err(refusal) => Admitted::Refused(refusal),
+        };
+        let exchange = |context, facts, head, max_body| Exchange {
+            handler: self.handler,
+            settings: self.settings,
+            worker: self.worker,
+            context,
+            facts,
+            head,
+            max_body,
+            last: served >= self.settings.requests,
+            started,
+            bound: false,
+            summary: Summary::default(),
+        };
+        match admitted {
+            Admitted::Forward { context, facts, head, max_body } => {
+                Box::pin(exchange(context, facts, head, max_body).run(client))
+            }
+            Admitted::Answered { context, facts, head, answer } => {
+                Box::pin(exchange(context, facts, head, None).answer_alone(client, answer))
+            }
+            Admitted::Refused(refusal) => Box::pin(self.refuse(client, refusal)),
+        }
+    }
+
+    /// Answers what is no request, and ends the connection: nobody knows where the next one would start.
+    async fn refuse(&self, client: &mut Client, refusal: Refusal) -> After {
+        let answer = self.handler.refused(&self.connection, refusal);
+        match client.write_answer(&answer, true, true, self.settings.answer_patience).await {
+            Ok(()) => After::Close,
+            Err(_) => After::Abort,
+        }
     }
 }
 
@@ -168,21 +190,6 @@ fn admit<H: Handler>(
             }
         }
     })
-}
-
-/// Answers what is no request, and ends the connection: nobody knows where the next one would start.
-async fn refuse<H: Handler>(
-    client: &mut Client,
-    connection: &Connection,
-    handler: &H,
-    settings: &Settings,
-    refusal: Refusal,
-) -> After {
-    let answer = handler.refused(connection, refusal);
-    match client.write_answer(&answer, true, true, settings.answer_patience).await {
-        Ok(()) => After::Close,
-        Err(_) => After::Abort,
-    }
 }
 
 impl<H: Handler> Exchange<'_, H> {
