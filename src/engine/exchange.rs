@@ -259,13 +259,15 @@ impl<H: Handler> Exchange<'_, H> {
                                 return Poll::Ready(Event::Fault(fault));
                             }
                             Poll::Ready(Err(UploadError::TooLarge)) => return Poll::Ready(Event::TooLarge),
-                            Poll::Ready(Err(UploadError::Client)) => return Poll::Ready(Event::ClientGone),
+                            Poll::Ready(Err(UploadError::Ended | UploadError::Client)) => {
+                                return Poll::Ready(Event::ClientGone);
+                            }
                             Poll::Pending => {}
                         }
                     }
                 }
                 if upload_over && listening {
-                    match poll_ahead(client, context) {
+                    match poll_ahead(client, kept, context) {
                         Poll::Ready(Ok(())) => listening = false,
                         Poll::Ready(Err(())) => return Poll::Ready(Event::ClientGone),
                         Poll::Pending => {}
@@ -396,12 +398,16 @@ impl<H: Handler> Exchange<'_, H> {
         let mut buffer = Some(held);
         client.deadline.set(patience.write);
         let mut upload_failed = false;
+        let mut listening = true;
         let mut sent_at = None;
         let result = poll_fn(|context| {
             let mut uploading = !upload.is_done() && !upload_failed;
             if uploading {
                 match upload.poll(&mut client.stream, &mut client.buffer, &mut upstream, context) {
                     Poll::Ready(Ok(())) => uploading = false,
+                    Poll::Ready(Err(UploadError::Client)) if !download.is_done() => {
+                        return Poll::Ready(Err(DownloadError::Client));
+                    }
                     Poll::Ready(Err(_)) => {
                         upload_failed = true;
                         uploading = false;
@@ -414,6 +420,13 @@ impl<H: Handler> Exchange<'_, H> {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
+                        if !uploading && listening {
+                            match poll_ahead(client, 0, context) {
+                                Poll::Ready(Ok(())) => listening = false,
+                                Poll::Ready(Err(())) => return Poll::Ready(Err(DownloadError::Client)),
+                                Poll::Pending => {}
+                            }
+                        }
                         return self.pending(client, &mut upload, &mut download, &patience, context);
                     }
                 }
@@ -616,12 +629,18 @@ enum Event {
 /// Reads what the client sends behind the request: the next one, or the news that nobody waits any more
 /// (`Err`). `Ok`: nothing more is to be listened for. A client that has ended its side may still be reading
 /// (RFC 9112 section 9.6), so that alone does not mean that it is gone.
-fn poll_ahead(client: &mut Client, context: &mut std::task::Context<'_>) -> Poll<Result<(), ()>> {
+/// The present request's `kept` bytes in front do not count: a long one is listened behind like a short one.
+fn poll_ahead(
+    client: &mut Client,
+    kept: usize,
+    context: &mut std::task::Context<'_>,
+) -> Poll<Result<(), ()>> {
+    let limit = kept + AHEAD;
     loop {
-        if client.buffer.as_ref().is_some_and(|held| held.len() >= AHEAD) {
+        if client.buffer.as_ref().is_some_and(|held| held.len() >= limit) {
             return Poll::Ready(Ok(()));
         }
-        match poll_fill(&mut client.stream, &mut client.buffer, Class::Small, AHEAD, context) {
+        match poll_fill(&mut client.stream, &mut client.buffer, Class::Small, limit, context) {
             Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::StorageFull => {

@@ -20,6 +20,8 @@ const LIMIT: usize = 64 * 1024;
 pub(super) enum UploadError {
     /// The client's bytes are not a body.
     Fault(BodyFault),
+    /// The client ended its side too early; it may still be reading.
+    Ended,
     /// The client went away.
     Client,
     /// The body is larger than the route allows.
@@ -141,7 +143,8 @@ impl Upload {
                 continue;
             }
             match ready!(poll_fill(client, buffer, Class::Large, LIMIT, context)) {
-                Ok(0) | Err(_) => return Poll::Ready(Err(UploadError::Client)),
+                Ok(0) => return Poll::Ready(Err(UploadError::Ended)),
+                Err(_) => return Poll::Ready(Err(UploadError::Client)),
                 Ok(_) => self.progressed = true,
             }
         }
