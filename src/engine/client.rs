@@ -5,6 +5,7 @@ use super::deadline::Deadline;
 use super::handler::{Answer, Binding, Bindings};
 use super::head::{Scan, leading_blank, scan};
 use super::refusal::Refusal;
+use super::serve::Worker;
 use super::stream::{Downstream, Upstream};
 use std::future::poll_fn;
 use std::io;
@@ -159,14 +160,15 @@ impl Client {
     }
 
     /// Closes in order although the client may still be sending: ends what is written, then reads what
-    /// comes, bounded in time, until the client closes as well.
-    pub(super) async fn linger(mut self) {
+    /// comes, bounded in time, until the client closes as well. A worker that stops does not wait for a
+    /// client that goes on sending.
+    pub(super) async fn linger(mut self, worker: &Worker) {
         if !self.shut().await {
             return;
         }
         self.buffer = None;
         let began = Instant::now();
-        while began.elapsed() < LINGER {
+        while began.elapsed() < if worker.is_stopping() { LINGER_SILENT } else { LINGER } {
             self.deadline.set(LINGER_SILENT);
             let Self { stream, deadline, buffer, .. } = &mut self;
             let read =

@@ -399,7 +399,7 @@ impl<H: Handler> Exchange<'_, H> {
         client.deadline.set(patience.write);
         let mut upload_failed = false;
         let mut listening = true;
-        let mut sent_at = None;
+        let mut sent_at: Option<Instant> = None;
         let result = poll_fn(|context| {
             let mut uploading = !upload.is_done() && !upload_failed;
             if uploading {
@@ -432,11 +432,21 @@ impl<H: Handler> Exchange<'_, H> {
                 }
             }
             // The response is out. The rest of the request is still taken where both sides go on, for a while.
-            let sent_at: Instant = *sent_at.get_or_insert_with(Instant::now);
-            if uploading && keep && !self.worker.is_stopping() && sent_at.elapsed() < AFTER_RESPONSE {
-                return self.pending(client, &mut upload, &mut download, &patience, context);
+            let just_sent = sent_at.is_none();
+            let left = AFTER_RESPONSE.saturating_sub(sent_at.get_or_insert_with(Instant::now).elapsed());
+            if !uploading || !keep || self.worker.is_stopping() || left.is_zero() {
+                return Poll::Ready(Ok(()));
             }
-            Poll::Ready(Ok(()))
+            let blocked = upload.is_blocked();
+            if std::mem::take(&mut upload.progressed) | just_sent {
+                let limit = if blocked { patience.write } else { patience.read };
+                // Idle: nobody waits for anything that a stop would break off.
+                client.deadline.set_idle(limit.min(left));
+            }
+            if client.deadline.poll_passed(context) {
+                return Poll::Ready(Err(if blocked { DownloadError::Upstream } else { DownloadError::Client }));
+            }
+            Poll::Pending
         })
         .await;
         self.summary.request_bytes = upload.sent;
@@ -489,12 +499,8 @@ impl<H: Handler> Exchange<'_, H> {
             client.deadline.set(if blocked { patience.write } else { patience.read });
         }
         if client.deadline.poll_passed(context) {
-            let client_waits = download.is_blocked() || download.is_done();
-            return Poll::Ready(Err(if client_waits {
-                DownloadError::Client
-            } else {
-                DownloadError::Upstream
-            }));
+            let blocked = download.is_blocked();
+            return Poll::Ready(Err(if blocked { DownloadError::Client } else { DownloadError::Upstream }));
         }
         Poll::Pending
     }

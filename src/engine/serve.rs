@@ -135,7 +135,7 @@ pub async fn serve<H: Handler>(
     };
     match after {
         After::Over => Box::pin(client.close()).await,
-        After::Next | After::Close => Box::pin(client.linger()).await,
+        After::Next | After::Close => Box::pin(client.linger(&worker)).await,
         After::Abort => client.abort(),
     }
 }
