@@ -34,6 +34,8 @@ pub(super) enum NextHead {
     Refused(Refusal),
     /// The client is gone, was idle for too long, or the connection is not wanted any more.
     Over,
+    /// A bound upstream connection ended, and with it who the client was.
+    Unbound,
 }
 
 pub(super) struct Client {
@@ -103,13 +105,15 @@ impl Client {
                 Err(error) if error.kind() == io::ErrorKind::TimedOut && begun => {
                     return NextHead::Refused(Refusal::HeadTimeout);
                 }
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => return NextHead::Unbound,
                 Err(_) => return NextHead::Over,
             }
         }
     }
 
-    /// Reads; `Ok(0)` at the end of the stream, or when a bound upstream connection ended while nothing was
-    /// asked of it: what was authenticated on it is gone, and the client must learn so by a closed connection.
+    /// Reads; an error of kind [`io::ErrorKind::NotConnected`] when a bound upstream connection ended while
+    /// nothing was asked of it: what was authenticated on it is gone, and the client must learn so by a closed
+    /// connection.
     fn fill_or_over(&mut self, limit: usize, begun: bool) -> impl Future<Output = io::Result<usize>> {
         poll_fn(move |context| {
             if let Poll::Ready(result) =
@@ -118,7 +122,7 @@ impl Client {
                 return Poll::Ready(result);
             }
             if !begun && self.bound.iter_mut().any(|bound| bound.has_ended(context)) {
-                return Poll::Ready(Ok(0));
+                return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
             }
             if self.deadline.poll_passed(context) {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));

@@ -87,6 +87,7 @@ pub async fn serve<H: Handler>(
                 break Box::pin(refuse(&mut client, &connection, &*handler, &settings, refusal)).await;
             }
             NextHead::Over => break After::Over,
+            NextHead::Unbound => break After::Close,
         };
         served += 1;
         let started = Instant::now();
