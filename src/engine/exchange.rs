@@ -444,7 +444,11 @@ impl<H: Handler> Exchange<'_, H> {
                 client.deadline.set_idle(limit.min(left));
             }
             if client.deadline.poll_passed(context) {
-                return Poll::Ready(Err(if blocked { DownloadError::Upstream } else { DownloadError::Client }));
+                return Poll::Ready(Err(if blocked {
+                    DownloadError::Upstream
+                } else {
+                    DownloadError::Client
+                }));
             }
             Poll::Pending
         })
