@@ -5,6 +5,7 @@ use super::deadline::Deadline;
 use super::handler::{Answer, Binding, Bindings};
 use super::head::{Scan, leading_blank, scan};
 use super::refusal::Refusal;
+use super::serve::Worker;
 use super::stream::{Downstream, Upstream};
 use std::future::poll_fn;
 use std::io;
@@ -33,6 +34,8 @@ pub(super) enum NextHead {
     Refused(Refusal),
     /// The client is gone, was idle for too long, or the connection is not wanted any more.
     Over,
+    /// A bound upstream connection ended, and with it who the client was.
+    Unbound,
 }
 
 pub(super) struct Client {
@@ -107,13 +110,15 @@ impl Client {
                 Err(error) if error.kind() == io::ErrorKind::TimedOut && begun => {
                     return NextHead::Refused(Refusal::HeadTimeout);
                 }
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => return NextHead::Unbound,
                 Err(_) => return NextHead::Over,
             }
         }
     }
 
-    /// Reads; `Ok(0)` at the end of the stream, or when a bound upstream connection ended while nothing was
-    /// asked of it: what was authenticated on it is gone, and the client must learn so by a closed connection.
+    /// Reads; an error of kind [`io::ErrorKind::NotConnected`] when a bound upstream connection ended while
+    /// nothing was asked of it: what was authenticated on it is gone, and the client must learn so by a closed
+    /// connection.
     fn fill_or_over(&mut self, limit: usize, begun: bool) -> impl Future<Output = io::Result<usize>> {
         poll_fn(move |context| {
             if let Poll::Ready(result) =
@@ -122,7 +127,7 @@ impl Client {
                 return Poll::Ready(result);
             }
             if !begun && self.bound.iter_mut().any(|bound| bound.has_ended(context)) {
-                return Poll::Ready(Ok(0));
+                return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
             }
             if self.deadline.poll_passed(context) {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -164,14 +169,15 @@ impl Client {
     }
 
     /// Closes in order although the client may still be sending: ends what is written, then reads what
-    /// comes, bounded in time, until the client closes as well.
-    pub(super) async fn linger(mut self) {
+    /// comes, bounded in time, until the client closes as well. A worker that stops does not wait for a
+    /// client that goes on sending.
+    pub(super) async fn linger(mut self, worker: &Worker) {
         if !self.shut().await {
             return;
         }
         self.buffer = None;
         let began = Instant::now();
-        while began.elapsed() < LINGER {
+        while began.elapsed() < if worker.is_stopping() { LINGER_SILENT } else { LINGER } {
             self.deadline.set(LINGER_SILENT);
             let Self { stream, deadline, buffer, .. } = &mut self;
             let read =

@@ -175,7 +175,9 @@ impl<H: Handler> Exchange<'_, H> {
     async fn fail(&mut self, client: &mut Client, failure: &Failure, kept: Option<(usize, bool)>) -> After {
         self.summary.failure = Some(failure.reason());
         match failure {
-            Failure::ClientGone | Failure::BoundClosed => return After::Abort,
+            Failure::ClientGone => return After::Abort,
+            // Nothing of this request was sent; what was answered before must still arrive whole.
+            Failure::BoundClosed => return After::Close,
             _ => {}
         }
         let mut answer = self.handler.rescue(&mut self.context, failure);

@@ -90,6 +90,7 @@ pub async fn serve<H: Handler>(
             }
             NextHead::Refused(refusal) => Err(refusal),
             NextHead::Over => break After::Over,
+            NextHead::Unbound => break After::Close,
         };
         // Boxed, and made elsewhere: an idle connection must not be as large as a busy one.
         let after = listener.request(&mut client, head, served).await;
@@ -99,7 +100,7 @@ pub async fn serve<H: Handler>(
     };
     match after {
         After::Over => Box::pin(client.close()).await,
-        After::Next | After::Close => Box::pin(client.linger()).await,
+        After::Next | After::Close => Box::pin(client.linger(&worker)).await,
         After::Abort => client.abort(),
     }
 }

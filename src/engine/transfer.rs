@@ -54,6 +54,8 @@ impl Passing {
 pub(super) enum UploadError {
     /// The client's bytes are not a body.
     Fault(BodyFault),
+    /// The client ended its side too early; it may still be reading.
+    Ended,
     /// The client went away.
     Client,
     /// The body is larger than the route allows.
@@ -151,7 +153,8 @@ impl Upload {
                 continue;
             }
             match ready!(poll_fill(client, buffer, Class::Large, LIMIT, context)) {
-                Ok(0) | Err(_) => return Poll::Ready(Err(UploadError::Client)),
+                Ok(0) => return Poll::Ready(Err(UploadError::Ended)),
+                Err(_) => return Poll::Ready(Err(UploadError::Client)),
                 Ok(_) => self.progressed = true,
             }
         }

@@ -32,7 +32,8 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
                     return refuse(context, "waiting_full");
                 };
                 Box::pin(pause(shared, at)).await;
-                let left = until.since(shared.clock.refresh().mono);
+                context.chosen_at = shared.clock.refresh().mono;
+                let left = until.since(context.chosen_at);
                 match target(context, route.pool, &selection, bindings, left) {
                     Some(target) if !left.is_zero() => {
                         context.selection = Some(selection);

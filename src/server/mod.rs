@@ -215,7 +215,7 @@ impl Signals {
                     if let Some(log) = &shared.access_log {
                         log.reopen();
                         info!("the access log is opened again");
-                        event(&serde_json::json!({ "event": "access_log_reopened" }));
+                        event_aside(serde_json::json!({ "event": "access_log_reopened" }));
                     }
                 }
             }
@@ -260,11 +260,16 @@ async fn announce_ready(shared: Arc<Shared>, mut stopping: watch::Receiver<bool>
         }
     }
     info!("ready");
-    event(&serde_json::json!({ "event": "ready" }));
+    event_aside(serde_json::json!({ "event": "ready" }));
 }
 
 /// Writes an event for machines: one JSON object, one line, on standard output.
 fn event(value: &serde_json::Value) {
     // Nobody may be reading: then nobody misses it.
     let _ = writeln!(std::io::stdout(), "{value}");
+}
+
+/// The same from the control thread, which must not wait for whoever reads: it hears signals and probes nodes.
+fn event_aside(value: serde_json::Value) {
+    drop(tokio::task::spawn_blocking(move || event(&value)));
 }

@@ -111,7 +111,7 @@ struct ConnectionApp {
 
 #[async_trait]
 impl ServerApp for ConnectionApp {
-    async fn process_new(self: &Arc<Self>, stream: Stream, _shutdown: &ShutdownWatch) -> Option<Stream> {
+    async fn process_new(self: &Arc<Self>, stream: Stream, stopping: &ShutdownWatch) -> Option<Stream> {
         let place = self.active.enter()?;
         // The listener itself speaks no TLS, so this is what it accepted.
         let stream = stream.into_any().downcast::<L4Stream>().ok()?;
@@ -127,9 +127,16 @@ impl ServerApp for ConnectionApp {
                 });
             }
             Some(acceptor) => {
+                let mut stopping = stopping.clone();
                 tokio::spawn(async move {
                     let accepting = Box::pin(accept(acceptor, stream, settings.head_timeout));
-                    match accepting.await {
+                    let accepted = tokio::select! {
+                        accepted = accepting => accepted,
+                        // A connection without a request is idle, be its handshake done or not.
+                        _ = stopping.wait_for(|stopping| *stopping) => return,
+                    };
+                    drop(stopping);
+                    match accepted {
                         Ok(stream) => serve(stream, connection, edge, settings, worker).await,
                         Err(why) => {
                             // Whoever sends garbage must not be able to fill the log.

@@ -1,14 +1,17 @@
 //! The process: its command line, what it says about a configuration, how it starts and how it ends.
 
-use crate::support::Gate;
 use crate::support::client::{Client, get, once};
 use crate::support::edge::{Edge, command, finish, said, write};
 use crate::support::farm::single;
 use crate::support::http::answer;
 use crate::support::origin::Origin;
-use rustix::process::Signal;
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
+use crate::support::{Gate, PATIENCE};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Stdio};
+use std::sync::{Arc, mpsc};
 
 fn origin() -> Origin {
     Origin::answering(|_| answer("200 OK", "", b"ok"))
@@ -220,6 +223,120 @@ fn an_idle_edge_ends_at_once() {
     }
 }
 
+/// An origin that answers before it has read the body, and goes on reading.
+fn hasty() -> Origin {
+    Origin::start(|mut conn| {
+        conn.stop_recording();
+        if conn.head().is_some() {
+            conn.send(answer("200 OK", "", b"ok"));
+            while conn.wire.exactly(1).is_ok() {}
+        }
+    })
+}
+
+#[test]
+fn an_upload_behind_its_response_holds_no_stop() {
+    for goes_on in [false, true] {
+        let origin = hasty();
+        let yaml = single(&origin, "timeouts: { read: 10m },", "shutdown: { grace: 10m }\n");
+        let mut edge = Edge::start(&yaml);
+        let mut client = Client::connect(edge.address("web"));
+        client.send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000000\r\n\r\na");
+        let response = client.response().expect(200);
+        assert!(!response.head.has_token("connection", "close"), "the rest is taken: {response:?}");
+        let sending = goes_on.then(|| {
+            let mut stream = client.wire.stream.try_clone().unwrap();
+            std::thread::spawn(move || while stream.write_all(b"a").is_ok() {})
+        });
+        edge.signal(Signal::TERM);
+        assert_eq!(edge.wait_exit().code(), Some(0), "sending: {goes_on}");
+        client.expect_closed();
+        sending.map(|sending| sending.join().unwrap());
+    }
+}
+
+#[test]
+fn a_client_that_goes_on_sending_behind_its_last_response_holds_no_stop() {
+    let origin = origin();
+    let mut edge = Edge::start(&single(&origin, "", "shutdown: { grace: 10m }\n"));
+    let mut client = Client::connect(edge.address("web"));
+    client.send("GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    client.response().expect(200);
+    assert_eq!(client.wire.rest().unwrap(), b"");
+    let mut stream = client.wire.stream.try_clone().unwrap();
+    let sending = std::thread::spawn(move || while stream.write_all(b"a").is_ok() {});
+    edge.signal(Signal::TERM);
+    assert_eq!(edge.wait_exit().code(), Some(0));
+    sending.join().unwrap();
+}
+
+/// Starts the edge with a standard output that is read up to its readiness and then no more. Its messages
+/// come through the channel.
+fn unread(yaml: &str, folder: &Path) -> (Child, SocketAddr, BufReader<ChildStdout>, mpsc::Receiver<String>) {
+    let mut child = command(["run", "--config"])
+        .arg(write(folder, "edge.yaml", yaml))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let err = BufReader::new(child.stderr.take().unwrap());
+    let (say, said) = mpsc::channel();
+    std::thread::spawn(move || err.lines().map_while(Result::ok).all(|line| say.send(line).is_ok()));
+    let mut address = None;
+    loop {
+        let mut line = String::new();
+        assert_ne!(out.read_line(&mut line).unwrap(), 0, "it ended");
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+        match event["event"].as_str() {
+            Some("listening") => address = event["address"].as_str().unwrap().parse().ok(),
+            Some("ready") => return (child, address.unwrap(), out, said),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn nobody_has_to_read_the_log_for_signals_to_be_heard() {
+    for reopen in [false, true] {
+        let origin = origin();
+        let folder = tempfile::tempdir().unwrap();
+        let (mut child, web, out, said) = unread(&single(&origin, "", ""), folder.path());
+        // Each line is longer than 2 KiB: together far more than a pipe, a reader and a writer hold.
+        let mut client = Client::connect(web);
+        for _ in 0..300 {
+            client.exchange(get(&format!("/{}", "p".repeat(2047)))).expect(200);
+        }
+        let pid = Pid::from_child(&child);
+        if reopen {
+            kill_process(pid, Signal::USR1).unwrap();
+            while !said.recv_timeout(PATIENCE).unwrap().contains("the access log is opened again") {}
+        }
+        kill_process(pid, Signal::TERM).unwrap();
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || tell.send(child.wait().unwrap()));
+        let ended = told.recv_timeout(PATIENCE);
+        if ended.is_err() {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        assert_eq!(ended.expect("it never ended").code(), Some(0));
+        let words: Vec<String> = said.iter().collect();
+        assert!(words.iter().any(|line| line.contains("could not be written in time")), "{words:?}");
+        drop(out);
+    }
+}
+
+#[test]
+fn a_hang_up_ends_nothing() {
+    let origin = origin();
+    let mut edge = Edge::start(&single(&origin, "", ""));
+    edge.signal(Signal::HUP);
+    once(edge.address("web"), get("/x")).expect(200);
+    edge.signal(Signal::TERM);
+    assert_eq!(edge.wait_exit().code(), Some(0), "it ended by the wrong signal");
+}
+
 #[test]
 fn the_grace_period_ends() {
     let (origin, gate) = gated();
@@ -263,6 +380,18 @@ fn the_access_log_tells_a_request_whole() {
         assert!(entry[name].as_f64().is_some_and(|ms| ms >= 0.0), "{name} in {entry}");
     }
     assert!(entry["total_ms"].as_f64() >= entry["first_byte_ms"].as_f64(), "{entry}");
+}
+
+#[test]
+fn the_access_log_shows_the_beginning_of_what_is_too_long() {
+    let origin = origin();
+    let edge = Edge::start(&single(&origin, "", ""));
+    let (method, path) = ("M".repeat(50_000), "p".repeat(50_000));
+    once(edge.address("web"), format!("{method} /{path} HTTP/1.1\r\nHost: h\r\n\r\n")).expect(200);
+    assert_eq!(origin.requests()[0].head.method(), method, "what is forwarded is not cut");
+    let entry = edge.next_request(|_| true);
+    assert_eq!(entry["method"], "M".repeat(32));
+    assert_eq!(entry["path"], format!("/{}", "p".repeat(2047)));
 }
 
 #[test]

@@ -1,15 +1,18 @@
 //! TLS on both sides.
 
-use crate::support::client::once;
+use crate::support::PATIENCE;
+use crate::support::client::{Client, get, once};
 use crate::support::edge::{Edge, Keys, finish, said, write};
 use crate::support::farm::single;
 use crate::support::http::{Wire, answer};
 use crate::support::origin::{Conn, Origin};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustix::process::Signal;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Instant;
 use tempfile::TempDir;
 
 /// A certificate authority with a folder for its files.
@@ -50,6 +53,34 @@ impl Authority {
 
     /// An origin that speaks TLS under a name and tells the name it was asked for.
     fn origin(&self, name: &str) -> Origin {
+        let config = self.server(name);
+        Origin::start(move |conn: Conn| {
+            let session = ServerConnection::new(config.clone()).unwrap();
+            let mut wire = Wire::new(StreamOwned::new(session, conn.wire.stream));
+            while let Ok(Some(_head)) = wire.head() {
+                let asked = wire.stream.conn.server_name().unwrap_or("nobody").to_owned();
+                let _ = wire.send(&answer("200 OK", "", asked.as_bytes()));
+            }
+        })
+    }
+
+    /// An origin whose body lasts to the connection's end, which comes with TLS's good-bye or without.
+    fn ending(&self, goodbye: bool) -> Origin {
+        let config = self.server("portal.test");
+        Origin::start(move |conn: Conn| {
+            let session = ServerConnection::new(config.clone()).unwrap();
+            let mut wire = Wire::new(StreamOwned::new(session, conn.wire.stream));
+            if let Ok(Some(_head)) = wire.head() {
+                let _ = wire.send(b"HTTP/1.1 200 OK\r\n\r\ncontent");
+                if goodbye {
+                    wire.stream.conn.send_close_notify();
+                    let _ = wire.stream.conn.complete_io(&mut wire.stream.sock);
+                }
+            }
+        })
+    }
+
+    fn server(&self, name: &str) -> Arc<ServerConfig> {
         let (certificate, key) = self.issue(name);
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -59,15 +90,7 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
-        let config = Arc::new(config);
-        Origin::start(move |conn: Conn| {
-            let session = ServerConnection::new(config.clone()).unwrap();
-            let mut wire = Wire::new(StreamOwned::new(session, conn.wire.stream));
-            while let Ok(Some(_head)) = wire.head() {
-                let asked = wire.stream.conn.server_name().unwrap_or("nobody").to_owned();
-                let _ = wire.send(&answer("200 OK", "", asked.as_bytes()));
-            }
-        })
+        Arc::new(config)
     }
 }
 
@@ -118,11 +141,55 @@ fn plain_http_on_a_tls_port_gets_nothing() {
     let authority = Authority::new();
     let origin = Origin::answering(|_| answer("200 OK", "", b"MARKER"));
     let edge = Edge::start(&secured(&single(&origin, "", ""), &authority));
-    let mut client = crate::support::client::Client::connect(edge.address("web"));
-    client.send(crate::support::client::get("/x"));
+    let mut client = Client::connect(edge.address("web"));
+    client.send(get("/x"));
     let said = client.wire.rest().unwrap_or_default();
     assert!(!String::from_utf8_lossy(&said).contains("MARKER"));
     assert!(origin.requests().is_empty());
+}
+
+#[test]
+fn a_handshake_that_never_comes_ends_like_a_head_that_never_comes() {
+    let authority = Authority::new();
+    let origin = Origin::answering(|_| answer("200 OK", "", b"ok"));
+    let edge = Edge::start(&secured(&single(&origin, "", "limits: { header_timeout: 1s }\n"), &authority));
+    let mut silent = Client::connect(edge.address("web"));
+    let mut begun = Client::connect(edge.address("web"));
+    begun.send([0x16, 0x03, 0x01]);
+    silent.expect_closed();
+    begun.expect_closed();
+}
+
+#[test]
+fn connections_without_a_handshake_count() {
+    let authority = Authority::new();
+    let origin = Origin::answering(|_| answer("200 OK", "", b"ok"));
+    let limits = "limits: { connections: 2, header_timeout: 10m }\n";
+    let edge = Edge::start(&secured(&single(&origin, "", limits), &authority));
+    let web = edge.address("web");
+    let first = Client::connect(web);
+    let _second = Client::connect(web);
+    Client::connect(web).expect_closed();
+    // And they count no longer once they are gone.
+    drop(first);
+    let deadline = Instant::now() + PATIENCE;
+    while !curl(&edge, &authority, &[]).status.success() {
+        assert!(Instant::now() < deadline, "the place is never free again");
+    }
+}
+
+#[test]
+fn a_handshake_that_never_comes_holds_no_stop() {
+    let authority = Authority::new();
+    let origin = Origin::answering(|_| answer("200 OK", "", b"ok"));
+    let more = "limits: { connections: 1, header_timeout: 10m }\nshutdown: { grace: 10m }\n";
+    let mut edge = Edge::start(&secured(&single(&origin, "", more), &authority));
+    let mut silent = Client::connect(edge.address("web"));
+    // Refused: so the first one has its place.
+    Client::connect(edge.address("web")).expect_closed();
+    edge.signal(Signal::TERM);
+    assert_eq!(edge.wait_exit().code(), Some(0));
+    silent.expect_closed();
 }
 
 #[test]
@@ -154,8 +221,26 @@ fn a_backend_is_reached_over_tls_under_its_name() {
     let origin = authority.origin("portal.test");
     let edge = Edge::start(&towards(&origin, "portal.test", &authority));
     for _ in 0..5 {
-        let response = once(edge.address("web"), crate::support::client::get("/x")).expect(200);
+        let response = once(edge.address("web"), get("/x")).expect(200);
         assert_eq!(response.text(), "portal.test", "the name is sent as SNI");
+    }
+}
+
+#[test]
+fn a_body_that_lasts_to_the_end_needs_the_backends_goodbye() {
+    let authority = Authority::new();
+    for whole in [true, false] {
+        let origin = authority.ending(whole);
+        let edge = Edge::start(&towards(&origin, "portal.test", &authority));
+        let mut client = Client::connect(edge.address("web"));
+        client.send(get("/x"));
+        client.wire.head().unwrap().unwrap();
+        assert_eq!(client.wire.exactly(7).unwrap(), b"content");
+        if whole {
+            assert_eq!(client.wire.rest().unwrap(), b"");
+        } else {
+            client.expect_reset();
+        }
     }
 }
 
@@ -167,7 +252,7 @@ fn a_backend_with_the_wrong_certificate_is_502() {
         [("wrong name", "other.test", &authority), ("untrusted", "portal.test", &stranger)]
     {
         let edge = Edge::start(&towards(&origin, name, ca));
-        once(edge.address("web"), crate::support::client::get("/x")).expect(502);
+        once(edge.address("web"), get("/x")).expect(502);
         let entry = edge.next_request(|_| true);
         assert!(entry["failure"].is_string(), "{what}: {entry}");
     }
@@ -178,6 +263,6 @@ fn verification_is_off_only_where_it_is_written() {
     let authority = Authority::new();
     let origin = authority.origin("portal.test");
     let edge = Edge::start(&single(&origin, "tls: { server_name: other.test, verify: false },", ""));
-    let response = once(edge.address("web"), crate::support::client::get("/x")).expect(200);
+    let response = once(edge.address("web"), get("/x")).expect(200);
     assert_eq!(response.text(), "other.test");
 }

@@ -1,6 +1,6 @@
 //! NTLM and Negotiate authenticate a connection: nobody may be served over somebody else's.
 
-use crate::support::client::{Client, Response};
+use crate::support::client::{Client, Response, get};
 use crate::support::edge::Edge;
 use crate::support::farm::{ONE_PROBE, single};
 use crate::support::http::answer;
@@ -153,6 +153,46 @@ fn the_client_goes_with_the_upstream_connection() {
     // Nobody may go on with a new upstream connection under the old name.
     client.expect_closed();
     assert_eq!(origin.records().connections.len(), 1);
+}
+
+#[test]
+fn a_failure_on_a_bound_connection_ends_the_clients_connection() {
+    let origin = Origin::start(|mut conn| {
+        while let Some(request) = conn.request() {
+            if request.head.target() == "/die" {
+                return;
+            }
+            conn.send(answer("200 OK", "", b"alice"));
+        }
+    });
+    for start in [portal, noticed] {
+        let edge = start(&origin);
+        let mut client = Client::connect(edge.address("web"));
+        ask(&mut client, "/x", Some("NTLM alice")).expect(200);
+        let connections = origin.records().connections.len();
+        let failed = ask(&mut client, "/die", None).expect(502);
+        assert!(failed.head.has_token("connection", "close"), "{failed:?}");
+        client.expect_closed();
+        assert_eq!(origin.records().connections.len(), connections, "nothing is sent over another one");
+    }
+}
+
+#[test]
+fn the_last_response_of_a_bound_connection_arrives_whole() {
+    const BODY: usize = 256 * 1024;
+    // The origin closes behind a response that did not say so.
+    let origin = Origin::start(|mut conn| {
+        if conn.request().is_some() {
+            conn.send(answer("200 OK", "", &[b'x'; BODY]));
+        }
+    });
+    let edge = portal(&origin);
+    let mut client = Client::connect_narrow(edge.address("web"));
+    client.send([get("/large"), get("/next")].concat());
+    // Whatever becomes of the second request, the edge has written the first one's response by then.
+    edge.next_request(|entry| entry["path"] == "/next");
+    assert_eq!(client.response().expect(200).body.len(), BODY);
+    client.wire.rest().expect("an orderly end");
 }
 
 #[test]

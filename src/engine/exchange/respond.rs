@@ -1,5 +1,6 @@
 //! The response's way to the client, and what is left of the request's way to the backend meanwhile.
 
+use super::send::poll_ahead;
 use super::{After, Arrived, Exchange};
 use crate::engine::buffer::Buffer;
 use crate::engine::client::{Bound, Client, close_upstream};
@@ -10,7 +11,7 @@ use crate::engine::head::{FieldStorage, ResponseFacts, Version, parse_response};
 use crate::engine::refusal::ResponseFault;
 use crate::engine::serve::SCRATCH;
 use crate::engine::stream::Upstream;
-use crate::engine::transfer::{Download, DownloadError, Upload};
+use crate::engine::transfer::{Download, DownloadError, Upload, UploadError};
 use crate::engine::tunnel::tunnel;
 use crate::engine::upstream::{Patience, keep_idle};
 use std::future::poll_fn;
@@ -43,12 +44,16 @@ impl<H: Handler> Exchange<'_, H> {
         let mut buffer = Some(held);
         client.deadline.set(patience.write);
         let mut upload_failed = false;
-        let mut sent_at = None;
+        let mut listening = true;
+        let mut sent_at: Option<Instant> = None;
         let result = poll_fn(|context| {
             let mut uploading = !upload.is_done() && !upload_failed;
             if uploading {
                 match upload.poll(&mut client.stream, &mut client.buffer, &mut upstream, context) {
                     Poll::Ready(Ok(())) => uploading = false,
+                    Poll::Ready(Err(UploadError::Client)) if !download.is_done() => {
+                        return Poll::Ready(Err(DownloadError::Client));
+                    }
                     Poll::Ready(Err(_)) => {
                         upload_failed = true;
                         uploading = false;
@@ -61,16 +66,34 @@ impl<H: Handler> Exchange<'_, H> {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
-                        return self.pending(client, &mut upload, &mut download, &patience, context);
+                        if !uploading && listening {
+                            match poll_ahead(client, 0, context) {
+                                Poll::Ready(Ok(())) => listening = false,
+                                Poll::Ready(Err(())) => return Poll::Ready(Err(DownloadError::Client)),
+                                Poll::Pending => {}
+                            }
+                        }
+                        return pending(client, &mut upload, &mut download, &patience, context);
                     }
                 }
             }
             // The response is out. The rest of the request is still taken where both sides go on, for a while.
-            let sent_at: Instant = *sent_at.get_or_insert_with(Instant::now);
-            if uploading && keep && !self.worker.is_stopping() && sent_at.elapsed() < AFTER_RESPONSE {
-                return self.pending(client, &mut upload, &mut download, &patience, context);
+            let just_sent = sent_at.is_none();
+            let left = AFTER_RESPONSE.saturating_sub(sent_at.get_or_insert_with(Instant::now).elapsed());
+            if !uploading || !keep || self.worker.is_stopping() || left.is_zero() {
+                return Poll::Ready(Ok(()));
             }
-            Poll::Ready(Ok(()))
+            let blocked = upload.is_blocked();
+            if std::mem::take(&mut upload.progressed) | just_sent {
+                let limit = if blocked { patience.write } else { patience.read };
+                // Idle: nobody waits for anything that a stop would break off.
+                client.deadline.set_idle(limit.min(left));
+            }
+            if client.deadline.poll_passed(context) {
+                let late = if blocked { DownloadError::Upstream } else { DownloadError::Client };
+                return Poll::Ready(Err(late));
+            }
+            Poll::Pending
         })
         .await;
         self.summary.request_bytes = upload.sent;
@@ -106,31 +129,6 @@ impl<H: Handler> Exchange<'_, H> {
         // A client whose bound connection is gone must not believe that it is still known on it.
         let unbound = target.binding.is_some() && !reusable;
         if keep && settled && !unbound { After::Next } else { After::Close }
-    }
-
-    /// Neither side can go on now: when must one of them?
-    fn pending<T>(
-        &self,
-        client: &Client,
-        upload: &mut Upload,
-        download: &mut Download,
-        patience: &Patience,
-        context: &Context<'_>,
-    ) -> Poll<Result<T, DownloadError>> {
-        let progressed = std::mem::take(&mut upload.progressed) | std::mem::take(&mut download.progressed);
-        if progressed {
-            let blocked = upload.is_blocked() || download.is_blocked();
-            client.deadline.set(if blocked { patience.write } else { patience.read });
-        }
-        if client.deadline.poll_passed(context) {
-            let client_waits = download.is_blocked() || download.is_done();
-            return Poll::Ready(Err(if client_waits {
-                DownloadError::Client
-            } else {
-                DownloadError::Upstream
-            }));
-        }
-        Poll::Pending
     }
 
     /// Puts the head that the client gets in front of the body, and says whether its connection is kept.
@@ -192,4 +190,24 @@ impl<H: Handler> Exchange<'_, H> {
         self.summary.response_bytes += down;
         After::Close
     }
+}
+
+/// Neither side can go on now: when must one of them?
+fn pending<T>(
+    client: &Client,
+    upload: &mut Upload,
+    download: &mut Download,
+    patience: &Patience,
+    context: &Context<'_>,
+) -> Poll<Result<T, DownloadError>> {
+    let progressed = std::mem::take(&mut upload.progressed) | std::mem::take(&mut download.progressed);
+    if progressed {
+        let blocked = upload.is_blocked() || download.is_blocked();
+        client.deadline.set(if blocked { patience.write } else { patience.read });
+    }
+    if client.deadline.poll_passed(context) {
+        let blocked = download.is_blocked();
+        return Poll::Ready(Err(if blocked { DownloadError::Client } else { DownloadError::Upstream }));
+    }
+    Poll::Pending
 }

@@ -225,7 +225,7 @@ impl Waiting {
             return Poll::Ready(event);
         }
         if self.upload_over && self.listening {
-            match poll_ahead(client, context) {
+            match poll_ahead(client, self.kept, context) {
                 Poll::Ready(Ok(())) => self.listening = false,
                 Poll::Ready(Err(())) => return Poll::Ready(Event::ClientGone),
                 Poll::Pending => {}
@@ -275,7 +275,7 @@ impl Waiting {
             Poll::Ready(Err(UploadError::Upstream)) => self.upload_over = true,
             Poll::Ready(Err(UploadError::Fault(fault))) => return Some(Event::Fault(fault)),
             Poll::Ready(Err(UploadError::TooLarge)) => return Some(Event::TooLarge),
-            Poll::Ready(Err(UploadError::Client)) => return Some(Event::ClientGone),
+            Poll::Ready(Err(UploadError::Ended | UploadError::Client)) => return Some(Event::ClientGone),
         }
         None
     }
@@ -316,13 +316,19 @@ impl Broken {
 
 /// Reads what the client sends behind the request: the next one, or the news that nobody waits any more
 /// (`Err`). `Ok`: nothing more is to be listened for. A client that has ended its side may still be reading
-/// (RFC 9112 section 9.6), so that alone does not mean that it is gone.
-fn poll_ahead(client: &mut Client, context: &mut Context<'_>) -> Poll<Result<(), ()>> {
+/// (RFC 9112 section 9.6), so that alone does not mean that it is gone. The present request's `kept` bytes in
+/// front do not count: a long one is listened behind like a short one.
+pub(super) fn poll_ahead(
+    client: &mut Client,
+    kept: usize,
+    context: &mut Context<'_>,
+) -> Poll<Result<(), ()>> {
+    let limit = kept + AHEAD;
     loop {
-        if client.buffer.as_ref().is_some_and(|held| held.len() >= AHEAD) {
+        if client.buffer.as_ref().is_some_and(|held| held.len() >= limit) {
             return Poll::Ready(Ok(()));
         }
-        match poll_fill(&mut client.stream, &mut client.buffer, Class::Small, AHEAD, context) {
+        match poll_fill(&mut client.stream, &mut client.buffer, Class::Small, limit, context) {
             Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::StorageFull => {

@@ -6,6 +6,9 @@ use crate::support::edge::Edge;
 use crate::support::farm::single;
 use crate::support::http::answer;
 use crate::support::origin::Origin;
+use crate::support::{Gate, PATIENCE};
+use std::sync::Arc;
+use std::time::Instant;
 
 #[test]
 fn an_upstream_connection_is_reused() {
@@ -83,6 +86,94 @@ fn an_idle_client_is_told_goodbye_by_closing() {
     let mut client = Client::connect(edge.address("web"));
     client.exchange(get("/x")).expect(200);
     client.expect_closed();
+}
+
+/// Sends no answer until the gate opens: to `/stalls` half of one, to `/served` a whole one at once.
+fn silent(gate: &Arc<Gate>) -> Origin {
+    let held = gate.clone();
+    Origin::start(move |mut conn| {
+        while let Some(head) = conn.head() {
+            match head.target() {
+                "/served" => conn.send(answer("200 OK", "", b"ok")),
+                "/stalls" => {
+                    conn.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+                    return held.wait();
+                }
+                _ => return held.wait(),
+            }
+        }
+    })
+}
+
+#[test]
+fn clients_that_are_gone_free_their_places() {
+    let long = format!("GET /silent HTTP/1.1\r\nHost: h\r\nX-Long: {}\r\n\r\n", "a".repeat(20_000));
+    let ways = [
+        ("a short request", get("/silent")),
+        ("a long head", long),
+        ("a body", post("/silent", &"a".repeat(10_000))),
+        ("a request behind", get("/silent").repeat(2)),
+        ("half a body", "POST /silent HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\na".to_owned()),
+        ("half a response", get("/stalls")),
+        (
+            "half a response to half a body",
+            "POST /stalls HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\na".to_owned(),
+        ),
+    ];
+    for (what, request) in ways {
+        let gate = Arc::new(Gate::default());
+        let origin = silent(&gate);
+        let edge = Edge::start(&single(&origin, "timeouts: { read: 10m },", "limits: { connections: 3 }\n"));
+        let web = edge.address("web");
+        let clients: Vec<Client> = (0..3)
+            .map(|_| {
+                let mut client = Client::connect(web);
+                client.send(&request);
+                client
+            })
+            .collect();
+        gate.arrived(3);
+        Client::connect(web).expect_closed();
+        for mut client in clients {
+            if request.contains("/stalls ") {
+                client.wire.head().unwrap().unwrap();
+                client.wire.exactly(4).unwrap();
+            }
+            client.reset();
+        }
+        for _ in 0..3 {
+            let entry = edge.next_request(|_| true);
+            assert_eq!(entry["failure"], "client_gone", "{what}: {entry}");
+        }
+        // The line is written just before the place is free.
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut client = Client::connect(web);
+            if client.wire.send(get("/served").as_bytes()).is_ok()
+                && client.try_response("GET").is_ok_and(|response| response.status() == 200)
+            {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{what}: the places are never free again");
+        }
+        gate.open();
+    }
+}
+
+#[test]
+fn only_payload_counts_towards_the_largest_body() {
+    let origin = Origin::answering(|request| answer("200 OK", "", request.body.len().to_string().as_bytes()));
+    let yaml = single(&origin, "", "").replace("pool: app }", "pool: app, max_body: 1KiB }");
+    let edge = Edge::start(&yaml);
+    let head = "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunks = |count: usize| format!("{}0\r\n\r\n", "1\r\na\r\n".repeat(count));
+    let mut client = Client::connect(edge.address("web"));
+    // With the head, and after the origin has begun to read.
+    assert_eq!(client.exchange(format!("{head}{}", chunks(1024))).expect(200).text(), "1024");
+    client.send(head.replace("Host", "Expect: 100-continue\r\nHost"));
+    assert_eq!(client.wire.head().unwrap().unwrap().status(), 100);
+    assert_eq!(client.exchange(chunks(1024)).expect(200).text(), "1024");
+    client.exchange(format!("{head}{}", chunks(1025))).expect(413);
 }
 
 #[test]

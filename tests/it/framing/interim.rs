@@ -31,6 +31,23 @@ fn interim_responses_are_relayed() {
 }
 
 #[test]
+fn interim_responses_are_many_but_not_endless() {
+    let origin = Origin::answering(|request| {
+        let count = request.head.target()[1..].parse().unwrap();
+        [b"HTTP/1.1 102 Processing\r\n\r\n".repeat(count), answer("200 OK", "", b"ok")].concat()
+    });
+    let (edge, web) = in_front_of(&origin);
+    let mut client = Client::connect(web);
+    let response = client.exchange(get("/50")).expect(200);
+    assert_eq!((response.interim.len(), response.text().as_str()), (50, "ok"));
+    client.exchange(get("/51")).expect(502);
+    let entry = edge.next_request(|e| e["path"] == "/51");
+    assert_eq!(entry["failure"], "too_many_interims", "{entry}");
+    // They are counted whether or not the client may see them.
+    Client::connect(web).exchange("GET /51 HTTP/1.0\r\nHost: h\r\n\r\n").expect(502);
+}
+
+#[test]
 fn a_100_is_relayed_before_the_body_comes() {
     let origin = Origin::answering(|request| answer("200 OK", "", &request.body));
     let (_edge, web) = in_front_of(&origin);

@@ -1,7 +1,9 @@
 //! Good messages of every shape pass, and only what belongs to one connection is taken off or put on.
 
 use super::in_front_of;
-use crate::support::client::{Client, get, once, once_from};
+use crate::support::client::{Client, get, once, once_from, through_ipv4};
+use crate::support::edge::Edge;
+use crate::support::farm::single;
 use crate::support::http::{Framing, answer};
 use crate::support::origin::{Origin, Request};
 
@@ -163,6 +165,41 @@ fn forwarded_headers_tell_the_client_and_nobody_else_does() {
         assert_eq!(head.value("host"), Some("mim.test:5725"));
         assert_eq!(head.value("via"), None, "http.sys would ask for credentials every time");
     }
+}
+
+#[test]
+fn no_spelling_of_a_forwarding_header_passes() {
+    let origin = echo();
+    let (_edge, web) = in_front_of(&origin);
+    let names = [
+        "x_forwarded_for",
+        "X_Forwarded-Proto",
+        "X-Forwarded-Prefix",
+        "X-Forwarded-Ssl",
+        "Forwarded",
+        "X-Real-IP",
+        "x_real_ip",
+        "X-Client-IP",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "True-Client-IP",
+        "Front-End-Https",
+    ];
+    let lies: String = names.map(|name| format!("{name}: 6.6.6.6\r\n")).concat();
+    once(web, format!("GET / HTTP/1.1\r\nHost: h\r\n{lies}X-Forward: mine\r\n\r\n")).expect(200);
+    let head = last(&origin).head;
+    assert!(head.headers.iter().all(|(_, value)| value != "6.6.6.6"), "{head:?}");
+    assert_eq!(head.value("x-forward"), Some("mine"));
+}
+
+#[test]
+fn a_request_without_a_host_gets_the_address_it_came_to() {
+    let origin = echo();
+    let yaml = single(&origin, "", "").replace("127.0.0.1:0", "0.0.0.0:0");
+    let edge = Edge::start(&yaml);
+    let web = through_ipv4(edge.address("web"));
+    once(web, "GET / HTTP/1.0\r\n\r\n").expect(200);
+    assert_eq!(last(&origin).head.value("host"), Some(web.to_string().as_str()));
 }
 
 #[test]

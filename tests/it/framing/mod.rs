@@ -1,6 +1,7 @@
 //! Bytes on the wire: what is refused, and that everything else passes as it was.
 
 mod connections;
+mod endings;
 mod interim;
 mod messages;
 mod refused_requests;

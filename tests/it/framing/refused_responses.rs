@@ -160,6 +160,19 @@ fn an_origin_that_says_nothing_is_504() {
 }
 
 #[test]
+fn an_origin_that_neither_asks_for_the_body_nor_answers_is_504() {
+    let origin = Origin::start(|mut conn| {
+        conn.head();
+        conn.head();
+    });
+    let yaml = crate::support::farm::single(&origin, "timeouts: { read: 1s },", "");
+    let edge = crate::support::edge::Edge::start(&yaml);
+    // The client waits as it should: it is not the one who is late.
+    let request = "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+    once(edge.address("web"), request).expect(504);
+}
+
+#[test]
 fn a_switch_nobody_asked_for_is_502() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();

@@ -1,7 +1,7 @@
 //! Connections that break under a request: repeated only where nothing can happen twice.
 
 use super::in_front_of;
-use crate::support::client::{Client, get, post};
+use crate::support::client::{Client, get, once, post};
 use crate::support::http::answer;
 use crate::support::origin::{Conn, Origin};
 
@@ -88,6 +88,62 @@ fn a_post_whose_body_was_sent_is_502_and_not_repeated() {
     assert_eq!(seconds, 1);
     // The next client is served.
     Client::connect(web).exchange(post("/third", "body")).expect(200);
+}
+
+/// How many heads that begin like this came to the origin, with or without a body.
+fn heads(origin: &Origin, start: &str) -> usize {
+    let connections = origin.records().connections;
+    connections.iter().map(|c| String::from_utf8_lossy(&c.bytes).matches(start).count()).sum()
+}
+
+#[test]
+fn a_post_that_was_told_to_go_on_is_not_repeated() {
+    let origin = stale(|mut conn| {
+        conn.head();
+        conn.send("HTTP/1.1 100 Continue\r\n\r\n");
+    });
+    let (edge, web) = in_front_of(&origin);
+    let mut client = Client::connect(web);
+    client.exchange(get("/first")).expect(200);
+    client.send("POST /second HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    let response = client.response().expect(502);
+    assert_eq!(response.interim.len(), 1, "it was told: {response:?}");
+    assert_eq!(heads(&origin, "POST /second "), 1);
+    assert_eq!(edge.next_request(|e| e["path"] == "/second")["retries"], 0);
+}
+
+#[test]
+fn a_get_with_an_interim_response_is_not_repeated() {
+    let origin = stale(|mut conn| {
+        conn.head();
+        conn.send("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n");
+    });
+    let (_edge, web) = in_front_of(&origin);
+    let mut client = Client::connect(web);
+    client.exchange(get("/first")).expect(200);
+    client.send(get("/second"));
+    let response = client.response().expect(502);
+    assert_eq!(response.interim.len(), 1, "{response:?}");
+    assert_eq!(heads(&origin, "GET /second "), 1);
+}
+
+#[test]
+fn a_post_on_a_fresh_connection_is_not_repeated() {
+    // That the connection was new rules out that it merely had grown old: the origin met the request.
+    let origin = Origin::start(|mut conn| drop(conn.head()));
+    let (edge, web) = in_front_of(&origin);
+    for (n, request) in [
+        "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n".to_owned(),
+        post("/x", ""),
+        post("/x", "body"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        once(web, request).expect(502);
+        assert_eq!(heads(&origin, "POST /x "), n + 1);
+        assert_eq!(edge.next_request(|_| true)["retries"], 0);
+    }
 }
 
 #[test]

@@ -2,10 +2,15 @@
 
 use super::{SERVICE, STS, call, node_of};
 use crate::support::PATIENCE;
-use crate::support::client::{Client, once_from};
+use crate::support::client::{Client, get, once, once_from};
 use crate::support::edge::Edge;
-use crate::support::farm::Farm;
+use crate::support::farm::{Farm, ONE_PROBE};
+use crate::support::http::{Wire, answer};
 use crate::support::mim::{self, MimNode};
+use socket2::{Domain, Socket, Type};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Waits until the edge has noticed that a node is up: clients it has never seen are sent there.
@@ -87,6 +92,84 @@ fn a_client_is_held_for_its_node() {
     dead.origin.listen();
     assert_eq!(held.response().expect(200).node(), dead.name);
     assert_eq!(other.origin.requests().len(), before, "nothing of it went elsewhere");
+}
+
+/// A node that can vanish as if its machine had lost its power: packets to it are answered by nobody.
+struct Vanishing {
+    socket: Arc<Socket>,
+    gone: Arc<AtomicBool>,
+    accepting: Option<std::thread::JoinHandle<()>>,
+    waiting: Vec<TcpStream>,
+}
+
+impl Vanishing {
+    /// Tells its name in every answer and closes the connection behind it.
+    fn start(name: &'static str) -> Vanishing {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        socket.listen(64).unwrap();
+        let mut node = Vanishing {
+            socket: Arc::new(socket),
+            gone: Arc::default(),
+            accepting: None,
+            waiting: Vec::new(),
+        };
+        let (socket, gone) = (node.socket.clone(), node.gone.clone());
+        node.accepting = Some(std::thread::spawn(move || {
+            while let Ok((stream, _)) = socket.accept() {
+                if gone.load(Ordering::SeqCst) {
+                    return;
+                }
+                let mut wire = Wire::new(TcpStream::from(stream));
+                std::thread::spawn(move || {
+                    if let Ok(Some(_head)) = wire.head() {
+                        let _ = wire.send(&answer("200 OK", "Connection: close\r\n", name.as_bytes()));
+                    }
+                });
+            }
+        }));
+        node
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.socket.local_addr().unwrap().as_socket().unwrap()
+    }
+
+    /// From now on connects are not refused but never answered: the kernel drops what comes to a listener
+    /// whose queue is full.
+    fn vanish(&mut self) {
+        self.gone.store(true, Ordering::SeqCst);
+        // Its last connection ends the accepting: afterwards nobody makes room in the queue any more.
+        drop(TcpStream::connect(self.address()).unwrap());
+        self.accepting.take().unwrap().join().unwrap();
+        self.socket.listen(0).unwrap();
+        while let Ok(stream) = TcpStream::connect_timeout(&self.address(), Duration::from_secs(1)) {
+            self.waiting.push(stream);
+            assert!(self.waiting.len() < 100, "the queue is never full");
+        }
+    }
+}
+
+#[test]
+fn no_connect_lasts_longer_than_the_hold() {
+    let mut nodes = [Vanishing::start("one"), Vanishing::start("two")];
+    let [one, two] = nodes.each_ref().map(|node| node.address().port());
+    // Only the hold ends this connect within the test's patience.
+    let edge = Edge::start(&format!(
+        "listeners:\n  web: {{ bind: \"127.0.0.1:0\" }}\nnodes:\n  one: {{ address: 127.0.0.1 }}\n  \
+         two: {{ address: 127.0.0.1 }}\npersistence:\n  site: {{ by: source_ip, hold: 1s }}\npools:\n  \
+         app: {{ {ONE_PROBE}, timeouts: {{ connect: 10m }}, nodes: [ {{ node: one, port: {one} }}, \
+         {{ node: two, port: {two} }} ] }}\nroutes:\n  \
+         - {{ listener: web, pool: app, persistence: site }}\n"
+    ));
+    let web = edge.address("web");
+    let first = once(web, get("/x")).expect(200).text();
+    assert_eq!(once(web, get("/x")).expect(200).text(), first);
+    let (vanished, other) = if first == "one" { (0, "two") } else { (1, "one") };
+    nodes[vanished].vanish();
+    assert_eq!(once(web, get("/last")).expect(200).text(), other);
+    let entry = edge.next_request(|entry| entry["path"] == "/last");
+    assert_eq!(entry["outcome"], "redispatched", "{entry}");
 }
 
 #[test]

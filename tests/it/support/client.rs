@@ -80,6 +80,14 @@ impl Client {
         Client::over(socket.into())
     }
 
+    /// Connects with a receive buffer so small that most of a response waits in the edge's kernel buffer.
+    pub fn connect_narrow(to: SocketAddr) -> Client {
+        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.connect(&to.into()).unwrap_or_else(|error| panic!("connecting to {to}: {error}"));
+        Client::over(socket.into())
+    }
+
     fn over(stream: TcpStream) -> Client {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -134,6 +142,20 @@ impl Client {
             // Closing with bytes unread resets the connection.
             Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
         }
+    }
+
+    /// Fails unless the connection now breaks: an orderly end would say that all is there.
+    #[track_caller]
+    pub fn expect_reset(&mut self) {
+        match self.wire.rest() {
+            Ok(rest) => panic!("an orderly end after {}", show(&rest)),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
+        }
+    }
+
+    /// Goes away at once, with a reset.
+    pub fn reset(self) {
+        socket2::SockRef::from(&self.wire.stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
     }
 
     /// Closes the sending direction.
