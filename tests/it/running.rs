@@ -251,7 +251,9 @@ fn an_upload_behind_its_response_holds_no_stop() {
         edge.signal(Signal::TERM);
         assert_eq!(edge.wait_exit().code(), Some(0), "sending: {goes_on}");
         client.expect_closed();
-        sending.map(|sending| sending.join().unwrap());
+        if let Some(sending) = sending {
+            sending.join().unwrap();
+        }
     }
 }
 
