@@ -1,7 +1,7 @@
 //! TLS on both sides.
 
 use crate::support::PATIENCE;
-use crate::support::client::{Client, get, once};
+use crate::support::client::{Client, all_but_the_one_closed, get, once};
 use crate::support::edge::{Edge, Keys, finish, said, write};
 use crate::support::farm::single;
 use crate::support::http::{Wire, answer};
@@ -167,11 +167,9 @@ fn connections_without_a_handshake_count() {
     let limits = "limits: { connections: 2, header_timeout: 10m }\n";
     let edge = Edge::start(&secured(&single(&origin, "", limits), &authority));
     let web = edge.address("web");
-    let first = Client::connect(web);
-    let _second = Client::connect(web);
-    Client::connect(web).expect_closed();
+    let two = all_but_the_one_closed([(); 3].map(|()| Client::connect(web)));
     // And they count no longer once they are gone.
-    drop(first);
+    two[0].wire.stream.shutdown(std::net::Shutdown::Both).unwrap();
     let deadline = Instant::now() + PATIENCE;
     while !curl(&edge, &authority, &[]).status.success() {
         assert!(Instant::now() < deadline, "the place is never free again");
@@ -184,12 +182,11 @@ fn a_handshake_that_never_comes_holds_no_stop() {
     let origin = Origin::answering(|_| answer("200 OK", "", b"ok"));
     let more = "limits: { connections: 1, header_timeout: 10m }\nshutdown: { grace: 10m }\n";
     let mut edge = Edge::start(&secured(&single(&origin, "", more), &authority));
-    let mut silent = Client::connect(edge.address("web"));
-    // Refused: so the first one has its place.
-    Client::connect(edge.address("web")).expect_closed();
+    // One is refused: so the other one has its place.
+    let mut silent = all_but_the_one_closed([(); 2].map(|()| Client::connect(edge.address("web"))));
     edge.signal(Signal::TERM);
     assert_eq!(edge.wait_exit().code(), Some(0));
-    silent.expect_closed();
+    silent[0].expect_closed();
 }
 
 #[test]

@@ -164,6 +164,26 @@ impl Client {
     }
 }
 
+/// The connections that stay when the edge closes one of these, whichever that is: of connections that are
+/// made at once, the edge's workers accept any first.
+#[track_caller]
+pub fn all_but_the_one_closed<const N: usize>(clients: [Client; N]) -> Vec<Client> {
+    let (closed, is_closed) = std::sync::mpsc::channel();
+    for (place, client) in clients.iter().enumerate() {
+        let (stream, closed) = (client.wire.stream.try_clone().unwrap(), closed.clone());
+        std::thread::spawn(move || {
+            // Looking takes nothing: whoever stays can still be read.
+            if !matches!(stream.peek(&mut [0]), Ok(1..)) {
+                let _ = closed.send(place);
+            }
+        });
+    }
+    let place = is_closed.recv_timeout(PATIENCE).expect("one of the connections closed");
+    let mut clients = Vec::from(clients);
+    drop(clients.remove(place));
+    clients
+}
+
 /// A GET for a host that every test route takes.
 pub fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: edge.test\r\n\r\n")
