@@ -74,11 +74,9 @@ impl Client {
         let mut begun = false;
         self.deadline.set_idle(idle);
         loop {
-            if let Some(buffer) = &mut self.buffer {
-                if scanned == 0 {
-                    let blank = leading_blank(buffer.bytes());
-                    buffer.advance(blank);
-                }
+            if let Some(buffer) = self.buffer.as_mut().filter(|_| scanned == 0) {
+                let blank = leading_blank(buffer.bytes());
+                buffer.advance(blank);
             }
             self.forget_empty_buffer();
             if let Some(buffer) = &self.buffer {

@@ -71,6 +71,7 @@ struct Broken {
 impl<H: Handler> Exchange<'_, H> {
     /// Carries the request out and reports it to the handler. A block and not an `async fn`: what that takes
     /// by value it holds twice.
+    #[allow(clippy::manual_async_fn, reason = "see above")]
     pub(super) fn run(mut self, client: &mut Client) -> impl Future<Output = After> + Send {
         async move {
             let after = self.carry_out(client).await;
