@@ -11,6 +11,7 @@ use socket2::{Domain, Socket, Type};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Waits until the edge has noticed that a node is up: clients it has never seen are sent there.
@@ -98,6 +99,7 @@ fn a_client_is_held_for_its_node() {
 struct Vanishing {
     socket: Arc<Socket>,
     gone: Arc<AtomicBool>,
+    accepting: Option<JoinHandle<Socket>>,
     waiting: Vec<TcpStream>,
 }
 
@@ -107,12 +109,13 @@ impl Vanishing {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
         socket.listen(64).unwrap();
-        let node = Vanishing { socket: Arc::new(socket), gone: Arc::default(), waiting: Vec::new() };
-        let (socket, gone) = (node.socket.clone(), node.gone.clone());
-        std::thread::spawn(move || {
-            while let Ok((stream, _)) = socket.accept() {
-                if gone.load(Ordering::SeqCst) {
-                    return;
+        let (socket, gone) = (Arc::new(socket), Arc::new(AtomicBool::new(false)));
+        let (listener, over) = (socket.clone(), gone.clone());
+        let accepting = std::thread::spawn(move || {
+            loop {
+                let (stream, _) = listener.accept().unwrap();
+                if over.load(Ordering::SeqCst) {
+                    return stream;
                 }
                 let mut wire = Wire::new(TcpStream::from(stream));
                 std::thread::spawn(move || {
@@ -122,7 +125,7 @@ impl Vanishing {
                 });
             }
         });
-        node
+        Vanishing { socket, gone, accepting: Some(accepting), waiting: Vec::new() }
     }
 
     fn address(&self) -> SocketAddr {
@@ -133,6 +136,11 @@ impl Vanishing {
     /// whose queue is full.
     fn vanish(&mut self) {
         self.gone.store(true, Ordering::SeqCst);
+        let last = TcpStream::connect(self.address()).unwrap();
+        self.waiting.push(last);
+        // Nobody takes anything from the queue any more before it is filled.
+        let accepted = self.accepting.take().unwrap().join().unwrap();
+        self.waiting.push(accepted.into());
         self.socket.listen(0).unwrap();
         while let Ok(stream) = TcpStream::connect_timeout(&self.address(), Duration::from_secs(1)) {
             self.waiting.push(stream);
