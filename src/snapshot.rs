@@ -3,14 +3,14 @@
 //! A request loads the snapshot once, at its head, and keeps it to its end. A reload makes a new one and
 //! swaps it in whole; live state (health, the operator's will, pins) is shared between old and new by name.
 
-use crate::engine::upstream::Origin;
+use crate::engine::upstream::{ConnectError, Origin};
 use crate::persistence::Selector;
 use crate::pool::{Backend, Pool};
 use crate::route::RouteTable;
 use arc_swap::ArcSwapOption;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 
@@ -109,6 +109,7 @@ pub struct Endpoint {
     failures: AtomicU32,
     /// So many in a row take it out of service.
     pub eject_after: u32,
+    distrusted: AtomicBool,
     /// Rung when a request has reason to doubt the backend: its probe does not wait for its turn.
     pub doubt: Notify,
     /// Held by the one request that tries whether the backend takes connections again.
@@ -125,6 +126,7 @@ impl Endpoint {
             origin,
             address,
             failures,
+            distrusted: AtomicBool::new(false),
             eject_after,
             doubt: Notify::new(),
             trial: Semaphore::new(1),
@@ -142,6 +144,20 @@ impl Endpoint {
         self.doubt.notify_one();
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         failures >= self.eject_after
+    }
+
+    /// Notes whether the last connect failed because the backend's TLS is not as configured.
+    pub fn note_trust(&self, error: Option<&ConnectError>) {
+        let distrusted = matches!(error, Some(ConnectError::Tls(_)));
+        if self.distrusted.load(Ordering::Relaxed) != distrusted {
+            self.distrusted.store(distrusted, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether waiting is of no use: the backend's certificate or TLS is not as configured.
+    #[must_use]
+    pub fn is_distrusted(&self) -> bool {
+        self.distrusted.load(Ordering::Relaxed)
     }
 
     /// Notes a connect that succeeded.

@@ -21,7 +21,9 @@ pub fn run(file: &Path) -> ExitCode {
     for warning in warnings {
         log::warn!("{warning}");
     }
-    match server::run(&config) {
+    let result = server::run(&config);
+    log::logger().flush();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let mut message = error.to_string();

@@ -8,16 +8,16 @@ mod judge;
 pub use judge::{Judge, Thresholds};
 
 use crate::clock::CoarseClock;
+use crate::engine::upstream::{ConnectError, connect};
 use crate::pool::{DownCause, Health};
 use crate::snapshot::{Endpoint, HealthNews};
 use async_trait::async_trait;
 use log::{info, warn};
-use pingora::{ErrorType, OrErr};
+use pingora::ErrorType;
 use pingora_load_balancing::Backend as ProbeTarget;
 use pingora_load_balancing::health_check::HealthCheck;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 /// The shortest time between two probes that requests ask for.
@@ -113,28 +113,32 @@ async fn attempt(endpoint: &Endpoint, timeout: Duration) -> Result<(), String> {
         return Err(format!("the name {name} is not resolved"));
     };
     let target = ProbeTarget::new(&address.to_string()).map_err(|error| error.to_string())?;
-    match tokio::time::timeout(timeout, TcpProbe.check(&target)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(cause(&error)),
-        Err(_) => Err(format!("no connection within {timeout:?}")),
-    }
+    let probe = ConnectProbe { endpoint, timeout };
+    probe.check(&target).await.map_err(|error| cause(&error))
 }
 
-/// Whether a TCP connection can be made.
+/// Whether a connection can be made as requests make it: TLS included, where the backend speaks it, so that
+/// a backend with the wrong certificate is not taken for one that works.
 ///
 /// Pingora's own check was rejected: each one brings a connector that reads the system's certificate
-/// authorities, which costs more than everything else a probe does.
-struct TcpProbe;
+/// authorities, which costs more than everything else a probe does, and trusts others than requests do.
+struct ConnectProbe<'e> {
+    endpoint: &'e Endpoint,
+    timeout: Duration,
+}
 
 #[async_trait]
-impl HealthCheck for TcpProbe {
+impl HealthCheck for ConnectProbe<'_> {
     async fn check(&self, target: &ProbeTarget) -> pingora::Result<()> {
-        let address = match target.addr.as_inet() {
-            Some(address) => address,
-            None => return pingora::Error::e_explain(ErrorType::ConnectError, "no internet address"),
+        let Some(address) = target.addr.as_inet() else {
+            return pingora::Error::e_explain(ErrorType::ConnectError, "no internet address");
         };
-        TcpStream::connect(address).await.or_err(ErrorType::ConnectError, "cannot connect")?;
-        Ok(())
+        let result = connect(&self.endpoint.origin, *address, self.timeout).await;
+        self.endpoint.note_trust(result.as_ref().err());
+        match result {
+            Ok(_closed) => Ok(()),
+            Err(error) => pingora::Error::e_because(ErrorType::ConnectError, "probe", error),
+        }
     }
 
     /// Counting is the judge's.
@@ -143,11 +147,13 @@ impl HealthCheck for TcpProbe {
     }
 }
 
-/// The last link of an error's chain, in plain words: the operating system's own.
+/// What an operator can do something about: the operating system's words, or those of TLS.
 fn cause(error: &pingora::Error) -> String {
     let root = error.root_cause();
-    match root.downcast_ref::<std::io::Error>() {
-        Some(io) => io.to_string(),
+    match root.downcast_ref::<ConnectError>() {
+        Some(ConnectError::Tcp(io)) => io.to_string(),
+        Some(tls @ ConnectError::Tls(io)) => format!("{tls}: {io}"),
+        Some(late) => late.to_string(),
         None => root.to_string(),
     }
 }

@@ -78,7 +78,10 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
 
 fn refuse(context: &mut RequestContext, reason: &'static str) -> Choice {
     context.outcome = Some("refused");
-    if context.connect_error == Some("tls_failed") {
+    let pool = context.route.and_then(|index| context.snapshot.routes.get(index)).map(|route| route.pool);
+    let targets = pool.and_then(|pool| context.snapshot.pools.get(pool));
+    let distrusted = targets.is_some_and(|targets| targets.endpoints.iter().all(|each| each.is_distrusted()));
+    if context.connect_error == Some("tls_failed") || distrusted && reason == Refusal::NoNode.as_str() {
         // Waiting will not make a certificate right.
         return Choice::Answer(rescue::untrusted(context));
     }
@@ -200,6 +203,7 @@ pub(super) fn connected(shared: &Shared, context: &mut RequestContext, reused: b
     let changed = backend.live.connect_succeeded(now);
     if let Some(endpoint) = endpoint(context) {
         endpoint.connect_succeeded();
+        endpoint.note_trust(None);
     }
     if changed {
         if let Some(backend) = context.backend() {
@@ -211,6 +215,9 @@ pub(super) fn connected(shared: &Shared, context: &mut RequestContext, reused: b
 
 /// The backend of the selection could not be connected.
 pub(super) fn unreachable(shared: &Shared, context: &mut RequestContext, error: &ConnectError) {
+    if let Some(endpoint) = endpoint(context) {
+        endpoint.note_trust(Some(error));
+    }
     failed(shared, context, error.reason());
 }
 
