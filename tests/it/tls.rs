@@ -2,16 +2,17 @@
 
 use crate::support::PATIENCE;
 use crate::support::client::{Client, all_but_the_one_closed, get, once};
-use crate::support::edge::{Edge, Keys, finish, said, write};
+use crate::support::edge::{Edge, Keys, command, finish, said, write};
 use crate::support::farm::single;
 use crate::support::http::{Wire, answer};
 use crate::support::origin::{Conn, Origin};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use std::process::Command;
-use std::sync::Arc;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, mpsc};
 use std::time::Instant;
 use tempfile::TempDir;
 
@@ -262,4 +263,39 @@ fn verification_is_off_only_where_it_is_written() {
     let edge = Edge::start(&single(&origin, "tls: { server_name: other.test, verify: false },", ""));
     let response = once(edge.address("web"), get("/x")).expect(200);
     assert_eq!(response.text(), "other.test");
+}
+
+#[test]
+fn nobody_has_to_read_the_messages() {
+    let authority = Authority::new();
+    let origin = Origin::answering(|_| answer("200 OK", "", b"ok"));
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = secured(&single(&origin, "", "log: { level: debug }\n"), &authority);
+    let mut child = command(["run", "--config"])
+        .arg(write(folder.path(), "edge.yaml", &yaml))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut events = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let listening = events.find(|line| line.contains("\"listening\"")).unwrap();
+    let listening: serde_json::Value = serde_json::from_str(&listening).unwrap();
+    let web = listening["address"].as_str().unwrap().parse().unwrap();
+    // Each failed handshake is told in more than a hundred bytes: together more than a pipe holds.
+    for _ in 0..1500 {
+        let mut client = Client::connect(web);
+        client.send("this is no handshake\r\n\r\n");
+        if let Err(error) = client.wire.rest() {
+            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "the edge is silent: {error}");
+        }
+    }
+    let pid = Pid::from_child(&child);
+    kill_process(pid, Signal::TERM).unwrap();
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || tell.send(child.wait().unwrap()));
+    let ended = told.recv_timeout(PATIENCE);
+    if ended.is_err() {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+    assert_eq!(ended.expect("it never ended").code(), Some(0));
 }
