@@ -202,7 +202,9 @@ fn every_reason_and_every_field_of_the_log_is_explained() {
 #[test]
 fn errors_are_shown_as_they_are_said() {
     let page = std::fs::read_to_string(root().join("docs/configuration.md")).unwrap();
-    let tested = std::fs::read_to_string(root().join("src/config/tests/bad.rs")).unwrap();
+    let tested = ["alone", "together"]
+        .map(|file| std::fs::read_to_string(root().join(format!("src/config/tests/bad/{file}.rs"))).unwrap())
+        .concat();
     let shown: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("edge.yaml:")).collect();
     let unknown: Vec<&&str> = shown.iter().filter(|line| !tested.contains(&format!("\n{line}\n"))).collect();
     assert!(unknown.is_empty() && shown.len() > 10, "{unknown:#?}");
