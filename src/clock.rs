@@ -79,9 +79,4 @@ impl CoarseClock {
             wall: UnixSeconds(self.wall.load(Ordering::Relaxed)),
         }
     }
-
-    /// Exact monotonic milliseconds, for measuring how long something took.
-    pub fn exact(&self) -> Millis {
-        Millis(whole_millis(self.origin.elapsed()))
-    }
 }

@@ -26,7 +26,6 @@ pub use error::{ConfigError, Place, Warning};
 pub use load::{load, load_text};
 pub use show::show;
 
-use crate::client_addr::IpPrefix;
 use crate::persistence::settings::GroupSettings;
 use crate::route::{HostPattern, PathPrefix};
 use std::net::SocketAddr;
@@ -287,6 +286,3 @@ pub struct Limits {
     /// Requests that wait for a node.
     pub waiting: usize,
 }
-
-/// Addresses that may name the client; kept for listeners behind another proxy.
-pub type TrustedProxies = Vec<IpPrefix>;

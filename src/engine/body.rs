@@ -254,26 +254,5 @@ impl BodyReader {
     }
 }
 
-/// What ends a chunked body without trailers.
-pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
-
-/// Appends the line in front of a chunk of `length` bytes; behind the data a CRLF is due. Not for length 0, which
-/// would end the body.
-pub fn write_chunk_header(length: usize, out: &mut Vec<u8>) {
-    let mut digits = [0; 2 * size_of::<usize>()];
-    let mut first = digits.len();
-    let mut rest = length;
-    loop {
-        first -= 1;
-        digits[first] = b"0123456789abcdef"[rest & 15];
-        rest >>= 4;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[first..]);
-    out.extend_from_slice(b"\r\n");
-}
-
 #[cfg(test)]
 mod tests;

@@ -59,6 +59,10 @@ struct Arrived {
     buffer: Buffer,
     head: usize,
     upload: Upload,
+    /// Bytes of the request that still lie at the front of the client's buffer.
+    kept: usize,
+    /// Where the request ends in that buffer, if it lies there whole.
+    whole: Option<(usize, bool)>,
 }
 
 /// Why there is none.

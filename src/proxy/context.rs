@@ -5,7 +5,7 @@ use crate::persistence::client_class::{ClientClass, Why};
 use crate::persistence::cookie::{CookieReading, CookieRefusal};
 use crate::persistence::{Facts, Outcome, Selection};
 use crate::pool::Backend;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Endpoint, PoolTargets, Route, Snapshot};
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -52,6 +52,20 @@ pub struct RequestContext {
 impl RequestContext {
     pub(super) fn facts(&self) -> Facts {
         Facts { client: self.client, class: self.class, cookie: self.cookie }
+    }
+
+    pub(super) fn route(&self) -> Option<&Route> {
+        self.snapshot.routes.get(self.route?)
+    }
+
+    /// The pool that the route leads to.
+    pub(super) fn targets(&self) -> Option<&PoolTargets> {
+        self.snapshot.pools.get(self.route()?.pool)
+    }
+
+    /// How the backend that serves is reached.
+    pub(super) fn endpoint(&self) -> Option<&Arc<Endpoint>> {
+        self.targets()?.endpoint(self.backend()?)
     }
 
     pub(super) fn backend(&self) -> Option<&Arc<Backend>> {

@@ -14,11 +14,8 @@ pub(super) fn end(shared: &Shared, mut context: RequestContext, summary: &Summar
         Some(selection) => (selection.class(), selection.why()),
         // Nothing was selected; the class mattered only where it decides.
         None => {
-            let by_class = context
-                .route
-                .and_then(|index| context.snapshot.routes.get(index))
-                .and_then(|route| route.group.as_ref())
-                .is_some_and(|group| group.by_class);
+            let by_class =
+                context.route().and_then(|route| route.group.as_ref()).is_some_and(|group| group.by_class);
             (context.class.0, if by_class { context.class.1 } else { Why::Group })
         }
     };
@@ -27,14 +24,14 @@ pub(super) fn end(shared: &Shared, mut context: RequestContext, summary: &Summar
     }
     if let Some(log) = &shared.access_log {
         let snapshot = &context.snapshot;
-        let route = context.route.and_then(|index| snapshot.routes.get(index));
+        let route = context.route();
         let group = route.and_then(|route| route.group.as_ref());
         let backend = context.backend().filter(|_| !summary.local);
         log.write(&Entry {
             request_id: context.request_id,
             listener: snapshot.listeners.get(context.listener).map(|listener| &*listener.name),
             route: route.map(|route| &*route.name),
-            pool: route.and_then(|route| snapshot.pools.get(route.pool)).map(|pool| &*pool.name),
+            pool: context.targets().map(|pool| &*pool.name),
             group: group.map(|group| &*group.name),
             client: context.client,
             key,

@@ -34,10 +34,9 @@ pub(super) fn respond(
 
 /// A challenge of connection-bound authentication binds the connection on which it was given.
 fn challenge(context: &RequestContext, response: &ResponseHead<'_, '_>) -> Option<Binding> {
-    let pool = context.snapshot.routes.get(context.route?)?.pool;
-    let watched = context.snapshot.pools.get(pool)?.binds == Binds::OnSight;
-    (watched && is_challenge(response)).then_some(())?;
-    Some(Binding { scope: scope(pool), member: u32::from(context.backend()?.node.id.0) })
+    let targets = context.targets()?;
+    (targets.binds == Binds::OnSight && is_challenge(response)).then_some(())?;
+    Some(Binding { scope: scope(targets.pool.index), member: u32::from(context.backend()?.node.id.0) })
 }
 
 /// Lets no shared cache keep a response that carries the cookie (RFC 9111 section 5.2.2): directives that

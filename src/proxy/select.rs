@@ -9,7 +9,6 @@ use crate::persistence::{AfterFailure, Decision, Outcome, Refusal, Selection, Wa
 use crate::pool::{AdminState, DownCause, Health};
 use crate::snapshot::{Binds, Endpoint};
 use log::warn;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Pause between two trial connects to a backend that a request waits for.
@@ -78,9 +77,8 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
 
 fn refuse(context: &mut RequestContext, reason: &'static str) -> Choice {
     context.outcome = Some("refused");
-    let pool = context.route.and_then(|index| context.snapshot.routes.get(index)).map(|route| route.pool);
-    let targets = pool.and_then(|pool| context.snapshot.pools.get(pool));
-    let distrusted = targets.is_some_and(|targets| targets.endpoints.iter().all(|each| each.is_distrusted()));
+    let distrusted =
+        context.targets().is_some_and(|targets| targets.endpoints.iter().all(|each| each.is_distrusted()));
     if context.connect_error == Some("tls_failed") || distrusted && reason == Refusal::NoNode.as_str() {
         // Waiting will not make a certificate right.
         return Choice::Answer(rescue::untrusted(context));
@@ -182,11 +180,7 @@ async fn trial_connect(shared: &Shared, endpoint: &Endpoint, limit: Duration, ke
     let Ok(_turn) = endpoint.trial.try_acquire() else { return };
     let limit = limit.min(endpoint.origin.patience.connect);
     if let Ok(stream) = connect(&endpoint.origin, address, limit).await {
-        endpoint.connect_succeeded();
-        if endpoint.backend.live.connect_succeeded(shared.clock.refresh().mono) {
-            warn!("{} takes connections again", endpoint.backend.node.name);
-            shared.news.tell();
-        }
+        reached(shared, endpoint);
         if keep {
             keep_idle(&endpoint.origin, address, stream);
         }
@@ -198,24 +192,25 @@ pub(super) fn connected(shared: &Shared, context: &mut RequestContext, reused: b
     if reused {
         return;
     }
-    let Some(backend) = context.backend() else { return };
-    let now = shared.clock.now().mono;
-    let changed = backend.live.connect_succeeded(now);
-    if let Some(endpoint) = endpoint(context) {
-        endpoint.connect_succeeded();
-        endpoint.note_trust(None);
+    if let Some(endpoint) = context.endpoint() {
+        reached(shared, endpoint);
     }
-    if changed {
-        if let Some(backend) = context.backend() {
-            warn!("{} takes connections again", backend.node.name);
-        }
+}
+
+/// A new connection to a backend has come about.
+fn reached(shared: &Shared, endpoint: &Endpoint) {
+    endpoint.connect_succeeded();
+    endpoint.note_trust(None);
+    let backend = &endpoint.backend;
+    if backend.live.connect_succeeded(shared.clock.refresh().mono) {
+        warn!("{} takes connections again", backend.node.name);
         shared.news.tell();
     }
 }
 
 /// The backend of the selection could not be connected.
 pub(super) fn unreachable(shared: &Shared, context: &mut RequestContext, error: &ConnectError) {
-    if let Some(endpoint) = endpoint(context) {
+    if let Some(endpoint) = context.endpoint() {
         endpoint.note_trust(Some(error));
     }
     failed(shared, context, error.reason());
@@ -224,6 +219,7 @@ pub(super) fn unreachable(shared: &Shared, context: &mut RequestContext, error: 
 fn failed(shared: &Shared, context: &mut RequestContext, reason: &'static str) {
     context.connects_failed += 1;
     context.connect_error = Some(reason);
+    let endpoint = context.endpoint().cloned();
     let Some(mut selection) = context.selection.take() else { return };
     let now = shared.clock.refresh();
     if context.bound.is_some() {
@@ -233,9 +229,8 @@ fn failed(shared: &Shared, context: &mut RequestContext, reason: &'static str) {
     }
     // The failure began when the connect did.
     selection.backend().live.connect_failed(context.chosen_at);
-    if let Some(endpoint) = context.snapshot.pools.iter().find_map(|targets| {
-        targets.endpoints.iter().find(|endpoint| Arc::ptr_eq(&endpoint.backend, selection.backend()))
-    }) && endpoint.connect_failed()
+    if let Some(endpoint) = endpoint
+        && endpoint.connect_failed()
         && endpoint.backend.live.health() == Health::Up
     {
         let backend = &endpoint.backend;
@@ -249,10 +244,4 @@ fn failed(shared: &Shared, context: &mut RequestContext, reason: &'static str) {
         AfterFailure::RetrySame { at, until } => Next::RetrySame { selection, at, until },
         AfterFailure::Reselect => Next::SelectAgain(selection),
     };
-}
-
-fn endpoint(context: &RequestContext) -> Option<&Arc<Endpoint>> {
-    let backend = context.backend()?;
-    let route = context.snapshot.routes.get(context.route?)?;
-    context.snapshot.pools.get(route.pool)?.endpoint(backend)
 }

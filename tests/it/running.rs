@@ -1,7 +1,7 @@
 //! The process: its command line, what it says about a configuration, how it starts and how it ends.
 
 use crate::support::client::{Client, get, once};
-use crate::support::edge::{Edge, command, finish, said, write};
+use crate::support::edge::{Edge, command, finish, said, stopped, write};
 use crate::support::farm::single;
 use crate::support::http::answer;
 use crate::support::origin::Origin;
@@ -304,7 +304,7 @@ fn nobody_has_to_read_the_log_for_signals_to_be_heard() {
     for reopen in [false, true] {
         let origin = origin();
         let folder = tempfile::tempdir().unwrap();
-        let (mut child, web, out, said) = unread(&single(&origin, "", ""), folder.path());
+        let (child, web, out, said) = unread(&single(&origin, "", ""), folder.path());
         // Each line is longer than 2 KiB: together far more than a pipe, a reader and a writer hold.
         let mut client = Client::connect(web);
         for _ in 0..300 {
@@ -315,14 +315,7 @@ fn nobody_has_to_read_the_log_for_signals_to_be_heard() {
             kill_process(pid, Signal::USR1).unwrap();
             while !said.recv_timeout(PATIENCE).unwrap().contains("the access log is opened again") {}
         }
-        kill_process(pid, Signal::TERM).unwrap();
-        let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || tell.send(child.wait().unwrap()));
-        let ended = told.recv_timeout(PATIENCE);
-        if ended.is_err() {
-            let _ = kill_process(pid, Signal::KILL);
-        }
-        assert_eq!(ended.expect("it never ended").code(), Some(0));
+        assert_eq!(stopped(child), Some(0));
         let words: Vec<String> = said.iter().collect();
         assert!(words.iter().any(|line| line.contains("could not be written in time")), "{words:?}");
         drop(out);

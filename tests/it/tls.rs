@@ -2,17 +2,17 @@
 
 use crate::support::PATIENCE;
 use crate::support::client::{Client, all_but_the_one_closed, get, once};
-use crate::support::edge::{Edge, Keys, command, finish, said, write};
+use crate::support::edge::{Edge, Keys, command, finish, said, stopped, write};
 use crate::support::farm::single;
 use crate::support::http::{Wire, answer};
 use crate::support::origin::{Conn, Origin};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::Instant;
 use tempfile::TempDir;
 
@@ -289,13 +289,5 @@ fn nobody_has_to_read_the_messages() {
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "the edge is silent: {error}");
         }
     }
-    let pid = Pid::from_child(&child);
-    kill_process(pid, Signal::TERM).unwrap();
-    let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || tell.send(child.wait().unwrap()));
-    let ended = told.recv_timeout(PATIENCE);
-    if ended.is_err() {
-        let _ = kill_process(pid, Signal::KILL);
-    }
-    assert_eq!(ended.expect("it never ended").code(), Some(0));
+    assert_eq!(stopped(child), Some(0));
 }

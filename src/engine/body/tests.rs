@@ -237,16 +237,6 @@ fn faults_and_ends_are_final() {
     }
 }
 
-#[test]
-fn chunk_headers_are_read_back() {
-    for length in [1, 9, 15, 16, 255, 4096, 0xdead_beef] {
-        let mut line = Vec::new();
-        write_chunk_header(length, &mut line);
-        assert_eq!(line, format!("{length:x}\r\n").as_bytes());
-    }
-    assert!(read(Framing::Chunked, LAST_CHUNK).unwrap().complete);
-}
-
 /// Bytes that often are a chunked body, and often are nearly one.
 fn nearly_chunked() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
@@ -260,7 +250,7 @@ fn nearly_chunked() -> impl Strategy<Value = Vec<u8>> {
     ];
     (prop::collection::vec(piece, 0..6), any::<bool>()).prop_map(|(pieces, ended)| {
         let mut body = pieces.concat();
-        body.extend_from_slice(if ended { LAST_CHUNK } else { b"" });
+        body.extend_from_slice(if ended { b"0\r\n\r\n".as_slice() } else { b"" });
         body
     })
 }

@@ -29,11 +29,16 @@ impl<H: Handler> Exchange<'_, H> {
         mut target: Target,
         arrived: Arrived,
     ) -> After {
-        let Arrived { mut upstream, buffer: mut held, head, mut upload } = arrived;
+        let Arrived { mut upstream, buffer: mut held, head, mut upload, kept, whole } = arrived;
         let (facts, length, keep) = match self.rewrite(&mut held, head, &mut target, &upload) {
             Ok(rewritten) => rewritten,
-            Err(fault) => return Box::pin(self.fail(client, &Failure::UpstreamFault(fault), None)).await,
+            Err(fault) => return Box::pin(self.fail(client, &Failure::UpstreamFault(fault), whole)).await,
         };
+        // The response has begun: nothing is sent again.
+        if let Some(buffer) = client.buffer.as_mut() {
+            buffer.advance(kept);
+        }
+        client.forget_empty_buffer();
         let patience = target.origin.patience;
         self.summary.status = facts.status;
         if facts.status == 101 {
@@ -142,6 +147,9 @@ impl<H: Handler> Exchange<'_, H> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut storage = FieldStorage::new();
             let head = parse_response(&held.bytes()[..length], &mut storage, &self.facts)?;
+            if head.facts.is_interim() {
+                return Err(ResponseFault::BadStatus);
+            }
             let mut edits = Edits::new(&mut scratch.added);
             let binding = self.handler.respond(&mut self.context, &head, &mut edits);
             target.binding = target.binding.or(binding);

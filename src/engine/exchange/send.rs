@@ -91,8 +91,15 @@ impl<H: Handler> Exchange<'_, H> {
             while let Some(length) = waiting.next_head()? {
                 self.summary.times.first_byte.get_or_insert_with(|| self.started.elapsed());
                 if let Some(arrived) = self.take_head(client, &sending, &mut waiting, length).await? {
-                    let Sending { upstream, upload, .. } = sending;
-                    return Ok(Arrived { upstream, buffer: arrived, head: length, upload });
+                    let Sending { upstream, upload, ready, whole, .. } = sending;
+                    return Ok(Arrived {
+                        upstream,
+                        buffer: arrived,
+                        head: length,
+                        upload,
+                        kept: waiting.kept,
+                        whole: whole.then_some((ready, whole)),
+                    });
                 }
             }
         }
@@ -162,12 +169,11 @@ impl<H: Handler> Exchange<'_, H> {
         length: usize,
     ) -> Result<Option<Buffer>, Broken> {
         let Some(held) = waiting.arrived.as_mut() else { return Ok(None) };
+        // The status's first digit tells; a final head is judged, once, where it is rewritten.
+        if held.bytes().get(b"HTTP/1.1 ".len()) != Some(&b'1') {
+            return Ok(waiting.arrived.take());
+        }
         let Some(length) = self.rewrite_interim(held, length).map_err(Broken::by)? else {
-            // The response has begun: nothing is sent again.
-            if let Some(buffer) = client.buffer.as_mut() {
-                buffer.advance(waiting.kept);
-            }
-            client.forget_empty_buffer();
             return Ok(waiting.arrived.take());
         };
         waiting.interims += 1;

@@ -160,6 +160,20 @@ impl Drop for Edge {
     }
 }
 
+/// Asks a child to stop and waits for its exit code; one that does not stop is killed, and the test fails.
+#[track_caller]
+pub fn stopped(mut child: Child) -> Option<i32> {
+    let pid = Pid::from_child(&child);
+    kill_process(pid, Signal::TERM).unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || tell.send(child.wait().unwrap()));
+    let ended = told.recv_timeout(PATIENCE);
+    if ended.is_err() {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+    ended.expect("it never ended").code()
+}
+
 /// The binary with arguments.
 pub fn command<const N: usize>(arguments: [&str; N]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_identity-edge"));
