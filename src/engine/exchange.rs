@@ -127,6 +127,7 @@ impl<H: Handler> Exchange<'_, H> {
                 Ok(arrived) => return self.respond(client, target, arrived).await,
                 Err(broken) => broken,
             };
+            self.summary.backend = broken.failure.backend_end(reused);
             if !broken.again || self.summary.retries >= RESENDS {
                 let kept = (broken.again || whole).then_some((ready, whole));
                 return Box::pin(self.fail(client, &broken.failure, kept)).await;
@@ -153,20 +154,21 @@ impl<H: Handler> Exchange<'_, H> {
                 if !upstream.is_quiet() {
                     return Err(Some(Failure::BoundClosed));
                 }
-                self.handler.connected(&mut self.context, true);
+                self.handler.connected(&mut self.context, None);
                 return Ok((upstream, true));
             }
         } else if !fresh && let Some(upstream) = take_idle(&target.origin, target.address) {
-            self.handler.connected(&mut self.context, true);
+            self.handler.connected(&mut self.context, None);
             return Ok((upstream, true));
         }
         let began = Instant::now();
         let limit = target.connect_within.min(target.origin.patience.connect);
         let result = Box::pin(connect(&target.origin, target.address, limit)).await;
-        self.summary.times.connect += began.elapsed();
+        let took = began.elapsed();
+        self.summary.times.connect += took;
         match result {
             Ok(upstream) => {
-                self.handler.connected(&mut self.context, false);
+                self.handler.connected(&mut self.context, Some(took));
                 Ok((upstream, false))
             }
             Err(error) => {

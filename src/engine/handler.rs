@@ -137,6 +137,17 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What it says about the backend; `reused` tells that the connection was kept from before.
+    pub(super) fn backend_end(&self, reused: bool) -> BackendEnd {
+        match self {
+            // Both ends may close an idle connection; that the backend did just now is nobody's failure.
+            Self::UpstreamClosed if reused => BackendEnd::Unjudged,
+            Self::UpstreamClosed => BackendEnd::Closed,
+            Self::UpstreamTimeout => BackendEnd::TimedOut,
+            _ => BackendEnd::Unjudged,
+        }
+    }
+
     /// A stable word for logs and metrics.
     #[must_use]
     pub fn reason(&self) -> &'static str {
@@ -166,6 +177,21 @@ pub struct Times {
     pub total: Duration,
 }
 
+/// How the backend's side of a request ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BackendEnd {
+    /// Nothing was asked of it, or what went wrong says nothing about it: the client left, its request was
+    /// malformed, a connection that was kept from before turned out to be stale.
+    #[default]
+    Unjudged,
+    /// It answered, whole and in time.
+    Answered,
+    /// It closed or reset the connection before its response was whole.
+    Closed,
+    /// It was silent, or took nothing, for too long.
+    TimedOut,
+}
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Summary {
@@ -181,6 +207,8 @@ pub struct Summary {
     pub times: Times,
     /// Whether the edge answered itself.
     pub local: bool,
+    /// How the backend's side ended.
+    pub backend: BackendEnd,
     /// What went wrong, in a stable word.
     pub failure: Option<&'static str>,
 }
@@ -205,8 +233,9 @@ pub trait Handler: Send + Sync + 'static {
         bindings: Bindings<'_>,
     ) -> impl Future<Output = Choice> + Send;
 
-    /// The chosen backend is connected; `reused` tells that the connection was kept from before.
-    fn connected(&self, context: &mut Self::Context, reused: bool);
+    /// The chosen backend is connected; `took` is how long that took, none for a connection that was kept from
+    /// before.
+    fn connected(&self, context: &mut Self::Context, took: Option<Duration>);
 
     /// The chosen backend could not be connected.
     fn unreachable(&self, context: &mut Self::Context, error: &ConnectError);

@@ -6,6 +6,8 @@ use pingora::protocols::tls::TlsStream as ServerTlsStream;
 use socket2::SockRef;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -32,15 +34,37 @@ impl Downstream {
 
 /// A connection to a backend.
 #[derive(Debug)]
-pub enum Upstream {
-    /// TCP.
+pub struct Upstream {
+    io: UpstreamIo,
+    _open: Open,
+}
+
+#[derive(Debug)]
+enum UpstreamIo {
     Plain(TcpStream),
-    /// TLS; boxed because its state is large and most backends of a MIM farm speak plain HTTP.
+    /// Boxed because its state is large and most backends of a MIM farm speak plain HTTP.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+/// Counts a connection for as long as it is open.
+#[derive(Debug)]
+struct Open(Arc<AtomicU32>);
+
+impl Open {
+    fn count(open: &Arc<AtomicU32>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 macro_rules! delegate {
-    ($kind:ty, $plain:ident => $plain_expr:expr, $tls:ident => $tls_expr:expr) => {
+    ($kind:ty, $inner:ident, $this:ident => $io:expr, $plain:ident => $plain_expr:expr, $tls:ident => $tls_expr:expr) => {
         impl AsyncRead for $kind {
             #[inline]
             fn poll_read(
@@ -48,9 +72,10 @@ macro_rules! delegate {
                 context: &mut Context<'_>,
                 buffer: &mut ReadBuf<'_>,
             ) -> Poll<io::Result<()>> {
-                match self.get_mut() {
-                    Self::Plain($plain) => Pin::new($plain_expr).poll_read(context, buffer),
-                    Self::Tls($tls) => Pin::new($tls_expr).poll_read(context, buffer),
+                let $this = self.get_mut();
+                match $io {
+                    $inner::Plain($plain) => Pin::new($plain_expr).poll_read(context, buffer),
+                    $inner::Tls($tls) => Pin::new($tls_expr).poll_read(context, buffer),
                 }
             }
         }
@@ -62,42 +87,55 @@ macro_rules! delegate {
                 context: &mut Context<'_>,
                 data: &[u8],
             ) -> Poll<io::Result<usize>> {
-                match self.get_mut() {
-                    Self::Plain($plain) => Pin::new($plain_expr).poll_write(context, data),
-                    Self::Tls($tls) => Pin::new($tls_expr).poll_write(context, data),
+                let $this = self.get_mut();
+                match $io {
+                    $inner::Plain($plain) => Pin::new($plain_expr).poll_write(context, data),
+                    $inner::Tls($tls) => Pin::new($tls_expr).poll_write(context, data),
                 }
             }
 
             #[inline]
             fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-                match self.get_mut() {
-                    Self::Plain($plain) => Pin::new($plain_expr).poll_flush(context),
-                    Self::Tls($tls) => Pin::new($tls_expr).poll_flush(context),
+                let $this = self.get_mut();
+                match $io {
+                    $inner::Plain($plain) => Pin::new($plain_expr).poll_flush(context),
+                    $inner::Tls($tls) => Pin::new($tls_expr).poll_flush(context),
                 }
             }
 
             fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-                match self.get_mut() {
-                    Self::Plain($plain) => Pin::new($plain_expr).poll_shutdown(context),
-                    Self::Tls($tls) => Pin::new($tls_expr).poll_shutdown(context),
+                let $this = self.get_mut();
+                match $io {
+                    $inner::Plain($plain) => Pin::new($plain_expr).poll_shutdown(context),
+                    $inner::Tls($tls) => Pin::new($tls_expr).poll_shutdown(context),
                 }
             }
         }
     };
 }
 
-delegate!(Downstream, plain => &mut **plain, tls => &mut **tls);
-delegate!(Upstream, plain => plain, tls => &mut **tls);
+delegate!(Downstream, Downstream, this => this, plain => &mut **plain, tls => &mut **tls);
+delegate!(Upstream, UpstreamIo, this => &mut this.io, plain => plain, tls => &mut **tls);
 
 impl Upstream {
+    /// TCP, counted in `open` until it is closed.
+    pub(super) fn plain(stream: TcpStream, open: &Arc<AtomicU32>) -> Self {
+        Self { io: UpstreamIo::Plain(stream), _open: Open::count(open) }
+    }
+
+    /// TLS, counted in `open` until it is closed.
+    pub(super) fn tls(stream: TlsStream<TcpStream>, open: &Arc<AtomicU32>) -> Self {
+        Self { io: UpstreamIo::Tls(Box::new(stream)), _open: Open::count(open) }
+    }
+
     /// Whether the connection is silent and open, as one must be before a request is sent on it.
     ///
     /// A plain connection is asked by a system call. What the runtime knows is as old as its last look at the
     /// sockets, and in between a backend may have sent what would then be taken for the response.
     pub(super) fn is_quiet(&mut self) -> bool {
-        if let Self::Plain(tcp) = self {
+        if let UpstreamIo::Plain(tcp) = &self.io {
             let mut byte = [std::mem::MaybeUninit::uninit()];
-            let peeked = SockRef::from(&*tcp).peek(&mut byte);
+            let peeked = SockRef::from(tcp).peek(&mut byte);
             return peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
         }
         self.seems_quiet()
@@ -109,5 +147,14 @@ impl Upstream {
         let mut buffer = ReadBuf::new(&mut byte);
         let mut context = Context::from_waker(std::task::Waker::noop());
         Pin::new(self).poll_read(&mut context, &mut buffer).is_pending()
+    }
+}
+
+#[cfg(test)]
+impl Upstream {
+    /// Waits until the runtime has learnt that something happened on a plain stream.
+    pub(super) async fn noticed(&self) {
+        let UpstreamIo::Plain(tcp) = &self.io else { panic!("plain") };
+        tcp.readable().await.unwrap();
     }
 }

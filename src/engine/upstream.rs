@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -59,6 +59,7 @@ pub struct Origin {
     pub patience: Patience,
     /// How many idle connections each worker keeps.
     pub keep_idle: usize,
+    open: Arc<AtomicU32>,
 }
 
 impl Origin {
@@ -66,7 +67,14 @@ impl Origin {
     #[must_use]
     pub fn new(tls: Option<OriginTls>, patience: Patience, keep_idle: usize) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        Self { identity: NEXT.fetch_add(1, Ordering::Relaxed), tls, patience, keep_idle }
+        let identity = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self { identity, tls, patience, keep_idle, open: Arc::default() }
+    }
+
+    /// Connections that are open, probes' and idle ones among them.
+    #[must_use]
+    pub fn open(&self) -> u32 {
+        self.open.load(Ordering::Relaxed)
     }
 }
 
@@ -126,11 +134,11 @@ pub async fn connect(
         let tcp = TcpStream::connect(address).await.map_err(ConnectError::Tcp)?;
         tcp.set_nodelay(true).map_err(ConnectError::Tcp)?;
         match &origin.tls {
-            None => Ok(Upstream::Plain(tcp)),
+            None => Ok(Upstream::plain(tcp, &origin.open)),
             Some(tls) => {
                 let stream =
                     tls.connector.connect(tls.server_name.clone(), tcp).await.map_err(ConnectError::Tls)?;
-                Ok(Upstream::Tls(Box::new(stream)))
+                Ok(Upstream::tls(stream, &origin.open))
             }
         }
     };
@@ -205,12 +213,6 @@ mod tests {
         (upstream.unwrap(), accepted.unwrap().0, address)
     }
 
-    /// Waits until the runtime has learnt that something happened on the stream.
-    async fn noticed(stream: &Upstream) {
-        let Upstream::Plain(tcp) = stream else { panic!("plain") };
-        tcp.readable().await.unwrap();
-    }
-
     #[tokio::test]
     async fn an_idle_connection_is_reused_only_for_the_same_origin_and_address() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -229,11 +231,11 @@ mod tests {
         let origin = origin();
         let (upstream, accepted, address) = pair(&listener, &origin).await;
         drop(accepted);
-        noticed(&upstream).await;
+        upstream.noticed().await;
         keep_idle(&origin, address, upstream);
         let (upstream, mut accepted, address) = pair(&listener, &origin).await;
         accepted.write_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n").await.unwrap();
-        noticed(&upstream).await;
+        upstream.noticed().await;
         keep_idle(&origin, address, upstream);
         assert!(take_idle(&origin, address).is_none());
     }

@@ -33,6 +33,7 @@ use crate::snapshot::{HealthNews, Snapshot};
 use arc_swap::ArcSwap;
 use context::RequestContext;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// What all listeners share.
@@ -79,8 +80,8 @@ impl Handler for Edge {
         select::choose(&self.shared, context, &bindings).await
     }
 
-    fn connected(&self, context: &mut RequestContext, reused: bool) {
-        select::connected(&self.shared, context, reused);
+    fn connected(&self, context: &mut RequestContext, took: Option<Duration>) {
+        select::connected(&self.shared, context, took);
     }
 
     fn unreachable(&self, context: &mut RequestContext, error: &ConnectError) {

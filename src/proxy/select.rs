@@ -188,8 +188,8 @@ async fn trial_connect(shared: &Shared, endpoint: &Endpoint, limit: Duration, ke
 }
 
 /// The backend of the selection is connected.
-pub(super) fn connected(shared: &Shared, context: &mut RequestContext, reused: bool) {
-    if reused {
+pub(super) fn connected(shared: &Shared, context: &mut RequestContext, took: Option<Duration>) {
+    if took.is_none() {
         return;
     }
     if let Some(endpoint) = context.endpoint() {

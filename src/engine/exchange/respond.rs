@@ -6,7 +6,7 @@ use crate::engine::buffer::Buffer;
 use crate::engine::client::{Bound, Client, close_upstream};
 use crate::engine::edits::{Afterwards, Edits, write_response};
 use crate::engine::framing::Framing;
-use crate::engine::handler::{Failure, Handler, Target};
+use crate::engine::handler::{BackendEnd, Failure, Handler, Target};
 use crate::engine::head::{FieldStorage, ResponseFacts, Version, parse_response};
 use crate::engine::refusal::ResponseFault;
 use crate::engine::serve::SCRATCH;
@@ -103,6 +103,12 @@ impl<H: Handler> Exchange<'_, H> {
         .await;
         self.summary.request_bytes = upload.sent;
         self.summary.response_bytes = download.sent;
+        self.summary.backend = match &result {
+            Ok(()) => BackendEnd::Answered,
+            Err(DownloadError::Upstream) if client.deadline.has_passed() => BackendEnd::TimedOut,
+            Err(DownloadError::Upstream) => BackendEnd::Closed,
+            Err(_) => BackendEnd::Unjudged,
+        };
         match result {
             Ok(()) => {}
             Err(DownloadError::Fault(fault)) if !download.has_begun() => {
@@ -193,6 +199,7 @@ impl<H: Handler> Exchange<'_, H> {
         }
         self.summary.response_bytes = (held.len() - head) as u64;
         drop(held);
+        self.summary.backend = BackendEnd::Answered;
         let (up, down) = Box::pin(tunnel(client, &mut upstream, patience)).await;
         self.summary.request_bytes += up;
         self.summary.response_bytes += down;
