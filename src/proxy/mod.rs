@@ -13,6 +13,7 @@ mod admit;
 mod connection_auth;
 mod context;
 mod counters;
+mod ejection;
 mod record;
 mod rescue;
 mod respond;

@@ -61,7 +61,7 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
                 }
                 // The node's name is not resolved: that is a connect that failed.
                 context.selection = Some(selection);
-                failed(shared, context, "name_not_resolved");
+                unresolved(shared, context);
             }
             Decision::Wait(wait) => {
                 let Ok(_place) = shared.waiting.try_acquire() else {
@@ -139,30 +139,36 @@ async fn pause(shared: &Shared, at: Millis) {
     }
 }
 
-/// Waits for a backend: until its health changes, a trial connect succeeds, or the time is over.
+/// Waits for a backend: until its health changes, a trial connect succeeds, or the time is over. Where only
+/// probes tell, they are asked for meanwhile.
 async fn hold(shared: &Shared, context: &RequestContext, pool: usize, wait: &Wait) {
     let mut news = shared.news.listen();
-    let targets = context.snapshot.pools.get(pool).filter(|_| wait.try_connect);
+    let targets = context.snapshot.pools.get(pool);
     let endpoint = targets.and_then(|targets| {
         let keep = targets.binds != Binds::Always;
         Some((targets.endpoint(&wait.backend)?, keep))
     });
+    let live = &wait.backend.live;
     let expected = match wait.reason {
         WaitReason::Hold => Health::Down,
         WaitReason::FirstProbe => Health::Unknown,
     };
     loop {
         let left = wait.until.since(shared.clock.refresh().mono);
-        if left.is_zero() || wait.backend.live.health() != expected {
+        if left.is_zero() || live.health() != expected {
             return;
         }
         let trial = async {
-            match endpoint {
-                Some((endpoint, keep)) => {
+            match (endpoint, live.down_cause()) {
+                (Some((endpoint, keep)), Some(DownCause::Connect)) => {
                     tokio::time::sleep(TRIAL_PAUSE).await;
                     trial_connect(shared, endpoint, left, keep).await;
                 }
-                None => std::future::pending().await,
+                (Some((endpoint, _)), Some(DownCause::Probe)) => {
+                    endpoint.doubt.notify_one();
+                    tokio::time::sleep(TRIAL_PAUSE).await;
+                }
+                _ => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -199,11 +205,8 @@ pub(super) fn connected(shared: &Shared, context: &mut RequestContext, took: Opt
 
 /// A new connection to a backend has come about.
 fn reached(shared: &Shared, endpoint: &Endpoint) {
-    endpoint.connect_succeeded();
-    endpoint.note_trust(None);
-    let backend = &endpoint.backend;
-    if backend.live.connect_succeeded(shared.clock.refresh().mono) {
-        warn!("{} takes connections again", backend.node.name);
+    if endpoint.connect_succeeded(shared.clock.refresh().mono) {
+        warn!("{} takes connections again", endpoint.name);
         shared.news.tell();
     }
 }
@@ -213,10 +216,22 @@ pub(super) fn unreachable(shared: &Shared, context: &mut RequestContext, error: 
     if let Some(endpoint) = context.endpoint() {
         endpoint.note_trust(Some(error));
     }
-    failed(shared, context, error.reason());
+    failed(shared, context, error.reason(), |_| error.cause());
 }
 
-fn failed(shared: &Shared, context: &mut RequestContext, reason: &'static str) {
+/// The name of the selection's node leads nowhere.
+fn unresolved(shared: &Shared, context: &mut RequestContext) {
+    failed(shared, context, "name_not_resolved", |endpoint| {
+        format!("the name {} is not resolved", endpoint.address.name.as_deref().unwrap_or_default())
+    });
+}
+
+fn failed(
+    shared: &Shared,
+    context: &mut RequestContext,
+    reason: &'static str,
+    why: impl Fn(&Endpoint) -> String,
+) {
     context.connects_failed += 1;
     context.connect_error = Some(reason);
     let endpoint = context.endpoint().cloned();
@@ -228,17 +243,12 @@ fn failed(shared: &Shared, context: &mut RequestContext, reason: &'static str) {
         return;
     }
     // The failure began when the connect did.
-    selection.backend().live.connect_failed(context.chosen_at);
     if let Some(endpoint) = endpoint
-        && endpoint.connect_failed()
-        && endpoint.backend.live.health() == Health::Up
+        && let Some(failures) = endpoint.connect_failed(context.chosen_at, now.mono, || why(&endpoint))
     {
-        let backend = &endpoint.backend;
-        if backend.live.set_health(Health::Down, DownCause::Connect, now.mono) {
-            let (node, port, failures) = (&backend.node.name, backend.port, endpoint.eject_after);
-            warn!("{node} port {port} is down after {failures} failed connects in a row: {reason}");
-            shared.news.tell();
-        }
+        let (name, why) = (&endpoint.name, why(&endpoint));
+        warn!("{name} is down after {failures} failed connects in a row: {why}");
+        shared.news.tell();
     }
     context.next = match context.snapshot.selector.after_connect_failure(&mut selection, now) {
         AfterFailure::RetrySame { at, until } => Next::RetrySame { selection, at, until },

@@ -163,6 +163,12 @@ impl Endpoint {
             self.failed_connects.store(0, Ordering::Relaxed);
         }
         self.note_trust(None);
+        self.well(now)
+    }
+
+    /// A connect or a probe succeeded: a failure that was too short to bring it down is over, and a down that
+    /// connects caused. True if the backend is up with it.
+    pub fn well(&self, now: Millis) -> bool {
         let changed = self.backend.live.connect_succeeded(now);
         if changed {
             self.went_up();

@@ -27,7 +27,7 @@ fn a_persisted_client_waits_for_its_node_and_then_moves_whole() {
 fn a_node_that_comes_back_in_time_keeps_its_clients() {
     let mut farm = Farm::new("a b", settings(By::SourceIp));
     let (node, _) = farm.serve(0, 1);
-    farm.backend(0, &node).live.set_health(Health::Down, DownCause::Ejected, farm.now.mono);
+    farm.backend(0, &node).live.set_health(Health::Down, DownCause::Connect, farm.now.mono);
     assert!(waits(farm.select(0, 1)).try_connect);
     farm.pass(HOLD / 2);
     assert!(farm.backend(0, &node).live.connect_succeeded(farm.now.mono));
