@@ -1,4 +1,4 @@
-//! Files that the configuration names: certificates and keys. They are read now, so that what is wrong with
+//! Files that the configuration names: certificates, keys and a token. They are read now, so that what is wrong with
 //! them is found before a listener opens.
 
 use super::ListenerTls;
@@ -6,6 +6,7 @@ use super::read::Value;
 use crate::persistence::keys::KeyRing;
 use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use tokio_rustls::rustls::crypto::ring::sign::any_supported_type;
 use tokio_rustls::rustls::sign::CertifiedKey;
@@ -13,6 +14,8 @@ use tokio_rustls::rustls::{Error, InconsistentKeys};
 
 /// The largest key or certificate file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
+/// The length of a token, in characters.
+const TOKEN: RangeInclusive<usize> = 16..=256;
 
 /// The path of a PEM file with at least one certificate, and its certificates.
 pub(super) fn certificates(value: &Value<'_>) -> Option<(PathBuf, Vec<CertificateDer<'static>>)> {
@@ -89,7 +92,7 @@ pub(super) fn key_ring(value: &Value<'_>) -> Option<(PathBuf, KeyRing)> {
     };
     match KeyRing::parse(&text) {
         Ok(ring) => {
-            warn_if_shared(value, &path);
+            warn_if_shared(value, &path, "use the keys that protect the cookies");
             Some((path, ring))
         }
         Err(error) => {
@@ -97,6 +100,26 @@ pub(super) fn key_ring(value: &Value<'_>) -> Option<(PathBuf, KeyRing)> {
             None
         }
     }
+}
+
+/// A file whose content is a token. Nothing of it is repeated.
+pub(super) fn token(value: &Value<'_>) -> Option<PathBuf> {
+    let path = value.file("expected a file with a token, or null for none")?;
+    let bytes = contents(value, &path, "; make one with `openssl rand -hex 32`")?;
+    let token = bytes.trim_ascii();
+    if !token.iter().all(u8::is_ascii_graphic) {
+        value.error(
+            "no token: expected one word of visible ASCII characters, such as `openssl rand -hex 32` makes",
+        );
+        return None;
+    }
+    if !TOKEN.contains(&token.len()) {
+        let (least, most) = TOKEN.into_inner();
+        value.error(&format!("no token: {} characters, expected {least} to {most}", token.len()));
+        return None;
+    }
+    warn_if_shared(value, &path, "read the token of the admin interface");
+    Some(path)
 }
 
 fn contents(value: &Value<'_>, path: &Path, remedy: &str) -> Option<Vec<u8>> {
@@ -124,16 +147,16 @@ fn contents(value: &Value<'_>, path: &Path, remedy: &str) -> Option<Vec<u8>> {
 }
 
 #[cfg(unix)]
-fn warn_if_shared(value: &Value<'_>, path: &Path) {
+fn warn_if_shared(value: &Value<'_>, path: &Path, what: &str) {
     use std::os::unix::fs::PermissionsExt;
     if let Ok(metadata) = std::fs::metadata(path) {
         let mode = metadata.permissions().mode() & 0o7777;
         if mode & 0o077 != 0 {
-            let why = "other users may use the keys that protect the cookies; make it 0600";
-            value.warn(&format!("the file's mode is {mode:04o}"), why);
+            let why = format!("other users may {what}; make it 0600");
+            value.warn(&format!("the file's mode is {mode:04o}"), &why);
         }
     }
 }
 
 #[cfg(not(unix))]
-fn warn_if_shared(_: &Value<'_>, _: &Path) {}
+fn warn_if_shared(_: &Value<'_>, _: &Path, _: &str) {}

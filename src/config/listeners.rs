@@ -87,7 +87,8 @@ fn refuse_overlaps(listeners: &[Read<'_>]) {
     }
 }
 
-fn overlap(one: SocketAddr, two: SocketAddr) -> bool {
+/// Whether two sockets cannot have these addresses at once.
+pub(super) fn overlap(one: SocketAddr, two: SocketAddr) -> bool {
     one.port() == two.port()
         && one.port() != 0
         && one.is_ipv4() == two.is_ipv4()

@@ -3,7 +3,7 @@
 use super::error::{ConfigError, Warning};
 use super::read::{Document, Environment, Mapping, Value};
 use super::tree::{self, Position};
-use super::{Config, listeners, nodes, persistence, pools, relations, rest, routes};
+use super::{Config, admin, listeners, nodes, persistence, pools, relations, rest, routes};
 use crate::route::HostPattern;
 use std::cell::RefCell;
 use std::io::Read as _;
@@ -84,6 +84,7 @@ fn sections(root: &mut Mapping<'_>) -> Config {
         groups: groups.iter().map(|read| read.group.name.as_str()).collect(),
     };
     let routes = routes::read(root, &names);
+    let admin = admin::read(root, &listeners);
     let log = rest::log(root);
     let limits = rest::limits(root);
     let shutdown_grace = rest::shutdown_grace(root);
@@ -104,7 +105,7 @@ fn sections(root: &mut Mapping<'_>) -> Config {
     let routes = routes::finish(&routes, &listeners, &pools);
     let (groups, key_files) = groups.into_iter().map(|read| (read.group, read.key_files)).unzip();
     let listeners = listeners.into_iter().map(|read| read.listener).collect();
-    Config { listeners, nodes, groups, key_files, pools, routes, log, limits, shutdown_grace }
+    Config { listeners, nodes, groups, key_files, pools, routes, admin, log, limits, shutdown_grace }
 }
 
 /// The host that leads to a pool, if it is an exact one and the only one.

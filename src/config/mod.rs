@@ -3,6 +3,7 @@
 //! Nothing outside this module sees YAML. References between sections (a route's pool, a pool's nodes) are
 //! indices into the vectors of [`Config`], resolved and checked here.
 
+mod admin;
 mod cookie;
 mod error;
 mod files;
@@ -11,6 +12,7 @@ mod load;
 mod nodes;
 mod persistence;
 mod pools;
+mod probe;
 mod read;
 mod relations;
 mod rest;
@@ -29,6 +31,7 @@ pub use show::show;
 use crate::persistence::settings::GroupSettings;
 use crate::route::{HostPattern, PathPrefix};
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,6 +50,8 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// The routes.
     pub routes: Vec<Route>,
+    /// The admin interface.
+    pub admin: Admin,
     /// The log.
     pub log: Log,
     /// Bounds on what clients may take.
@@ -166,6 +171,8 @@ pub struct UpstreamTls {
 /// How health is found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
+    /// What a backend is asked.
+    pub check: ProbeCheck,
     /// Time between probes.
     pub interval: Duration,
     /// The same while the state is changing.
@@ -178,6 +185,36 @@ pub struct Probe {
     pub fall: u32,
     /// After so long without a first answer a backend counts as up.
     pub start_grace: Duration,
+}
+
+/// What a probe asks of a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbeCheck {
+    /// A connection is enough, TLS included where the backend has it.
+    Tcp,
+    /// A request, and an answer that is as expected.
+    Http(HttpProbe),
+}
+
+/// A request that asks how a backend is, and the answers that mean it is well.
+///
+/// Its `Debug` output does not have the values of fields that carry credentials.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpProbe {
+    /// The method, in capital letters; never one of GET, HEAD and TRACE together with a body.
+    pub method: String,
+    /// The path, with a query if there is one: visible ASCII that starts with a slash.
+    pub path: String,
+    /// The field `Host`, with a port if one was written; none means the node's address and port.
+    pub host: Option<String>,
+    /// More fields in the file's order, each once; none that the edge sets itself.
+    pub headers: Vec<(String, String)>,
+    /// The body, at most 64 KiB.
+    pub body: Option<String>,
+    /// The statuses that are accepted, within 100 to 599; never empty.
+    pub expect: Vec<RangeInclusive<u16>>,
+    /// A text that the answer's body must have in its first 64 KiB: 1 byte to 1 KiB.
+    pub contains: Option<String>,
 }
 
 /// Whether an upstream connection belongs to one client connection (NTLM, Negotiate).
@@ -209,9 +246,9 @@ pub struct Timeouts {
 /// When failures of requests count as a node being down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ejection {
-    /// Connection failures in a row.
+    /// So many in a row, of connects or of requests whose connection broke or timed out.
     pub consecutive_failures: u32,
-    /// For how long.
+    /// How long a backend counts as down whose requests failed.
     pub duration: Duration,
 }
 
@@ -232,6 +269,16 @@ pub struct Route {
     pub group: Option<usize>,
     /// The largest request body in bytes; none means no limit.
     pub max_body: Option<u64>,
+}
+
+/// The admin interface: metrics, health of the edge, states of nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// Its address; port 0 lets the system choose. None turns it off.
+    pub bind: Option<SocketAddr>,
+    /// A readable file whose whole content, without the white space around it, is the token that clients send:
+    /// 16 to 256 visible ASCII characters. Without it the address is a loopback address.
+    pub token_file: Option<PathBuf>,
 }
 
 /// The log.

@@ -3,7 +3,7 @@
 use super::read::{Mapping, Value};
 use super::roles::{self, ROLES};
 use super::scalar::is_host_name;
-use super::{Backend, ConnectionAuth, Ejection, Pool, Probe, Role, Timeouts, UpstreamTls, files};
+use super::{Backend, ConnectionAuth, Ejection, Pool, Role, Timeouts, UpstreamTls, files, probe};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -69,9 +69,9 @@ fn pool<'a>(name: &str, whole: Value<'a>, names: &[&str]) -> Read<'a> {
             Some(value) if value.is_null() => Written::Null,
             Some(value) => Written::Tls(upstream_tls(&value, None)),
         };
-        let mut probe = roles::probe();
+        let mut probe = probe::Draft::new(role);
         if let Some(value) = mapping.value("probe") {
-            read_probe(&value, &mut probe);
+            probe.read(&value);
         }
         let expected = "expected a list of nodes";
         let elements = mapping.required("nodes", expected, |value| {
@@ -122,7 +122,7 @@ struct Shared<'p, 'a> {
     role: Role,
     port: u16,
     tls: &'p Written<'a>,
-    probe: &'p Probe,
+    probe: &'p probe::Draft,
     pool: &'p Value<'a>,
 }
 
@@ -140,7 +140,7 @@ fn backend<'a>(element: &Value<'a>, shared: &Shared<'_, 'a>) -> Option<(Backend,
             }
             written = mapping.value("tls");
             if let Some(value) = mapping.value("probe") {
-                read_probe(&value, &mut probe);
+                probe.read(&value);
             }
             node
         })?
@@ -168,7 +168,7 @@ fn backend<'a>(element: &Value<'a>, shared: &Shared<'_, 'a>) -> Option<(Backend,
             }
         },
     };
-    Some((Backend { node: node?, port, tls: None, probe }, tls))
+    Some((Backend { node: node?, port, tls: None, probe: probe.probe }, tls))
 }
 
 fn upstream_tls<'a>(value: &Value<'a>, base: Option<&Tls<'a>>) -> Tls<'a> {
@@ -195,26 +195,6 @@ fn upstream_tls<'a>(value: &Value<'a>, base: Option<&Tls<'a>>) -> Tls<'a> {
         });
     });
     tls
-}
-
-fn read_probe(value: &Value<'_>, probe: &mut Probe) {
-    value.mapping("expected a mapping with tcp, interval, timeout, rise, fall", |mapping| {
-        mapping.not_built("http", "tcp: {}", |_| false);
-        if let Some(value) = mapping.value("tcp")
-            && !value.is_empty_mapping()
-        {
-            value.error("expected {}");
-        }
-        let range = Duration::from_millis(10)..=Duration::from_secs(3_600);
-        probe.interval = mapping.or("interval", probe.interval, |value| value.duration(range.clone()));
-        probe.fast_interval =
-            mapping.or("fast_interval", probe.fast_interval, |value| value.duration(range.clone()));
-        probe.timeout = mapping.or("timeout", probe.timeout, |value| value.duration(range));
-        probe.rise = mapping.or("rise", probe.rise, |value| value.number(1..=100));
-        probe.fall = mapping.or("fall", probe.fall, |value| value.number(1..=100));
-        probe.start_grace =
-            mapping.or("start_grace", probe.start_grace, |value| value.duration(Duration::ZERO..=DAY));
-    });
 }
 
 /// The keys that all backends of a pool share.
@@ -251,13 +231,7 @@ fn ejection(value: &Value<'_>, ejection: &mut Ejection) {
             mapping.or("consecutive_failures", ejection.consecutive_failures, |value| {
                 value.number(1..=1_000_000)
             });
-        ejection.duration = mapping.or("for", ejection.duration, |value| {
-            let written = value.duration(MILLISECOND..=DAY)?;
-            if written != roles::EJECTION.duration {
-                value.error("not supported by this version, expected 30s");
-            }
-            Some(written)
-        });
+        ejection.duration = mapping.or("for", ejection.duration, |value| value.duration(MILLISECOND..=DAY));
     });
 }
 
@@ -276,12 +250,15 @@ fn timeouts(value: &Value<'_>, timeouts: &mut Timeouts) {
 }
 
 impl Read<'_> {
-    /// Completes TLS with the one exact host that leads here, if there is one. `complete` says whether all
-    /// routes could be read; else a missing name is not worth an error.
+    /// Completes TLS, and probes by HTTP, with the one exact host that leads here, if there is one. `complete`
+    /// says whether all routes could be read; else a missing name is not worth an error.
     pub(super) fn finish(mut self, host: Option<&str>, complete: bool) -> Pool {
         let mut reported = false;
         for (backend, tls) in self.pool.backends.iter_mut().zip(self.tls) {
-            let Some(Tls { server_name, ca, verify, place }) = tls else { continue };
+            let Some(Tls { server_name, ca, verify, place }) = tls else {
+                probe::fill_in_host(&mut backend.probe, host);
+                continue;
+            };
             let server_name = server_name.or_else(|| host.map(str::to_owned));
             if server_name.is_none() && complete && !reported {
                 let key = if place.is_same_place(&self.whole) { "tls.server_name" } else { "server_name" };
@@ -291,6 +268,7 @@ impl Read<'_> {
                 );
                 reported = true;
             }
+            probe::fill_in_host(&mut backend.probe, server_name.as_deref());
             backend.tls = server_name.map(|server_name| UpstreamTls { server_name, ca, verify });
         }
         self.pool

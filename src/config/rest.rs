@@ -103,12 +103,6 @@ pub(super) fn not_built(root: &mut Mapping<'_>) {
     }
     root.not_built("federation", "{}", Value::is_empty_mapping);
     root.not_built("cluster", "{}", Value::is_empty_mapping);
-    if let Some(value) = root.value("admin") {
-        value.mapping("expected a mapping with bind and token_file", |mapping| {
-            mapping.not_built_unless("bind", &["127.0.0.1:9901"]);
-            mapping.not_built("token_file", "null", Value::is_null);
-        });
-    }
     if let Some(value) = root.value("state") {
         value.mapping("expected a mapping with path and save_interval", |mapping| {
             mapping.not_built("path", "null", Value::is_null);

@@ -1,6 +1,6 @@
 //! What a role fills in. The numbers are those of Microsoft Identity Manager and the clients met in its farms.
 
-use super::{ConnectionAuth, Ejection, Probe, Role, Timeouts};
+use super::{ConnectionAuth, Ejection, HttpProbe, Probe, ProbeCheck, Role, Timeouts};
 use std::time::Duration;
 
 /// The words for roles.
@@ -61,16 +61,37 @@ impl Role {
             tunnel: 3600 * SECOND,
         }
     }
-}
 
-pub(super) fn probe() -> Probe {
-    Probe {
-        interval: 5 * SECOND,
-        fast_interval: SECOND,
-        timeout: 2 * SECOND,
-        rise: 2,
-        fall: 3,
-        start_grace: 10 * SECOND,
+    /// Portals are asked for a page: http.sys keeps accepting connections while IIS has stopped the application
+    /// pool behind them, and answers 503 itself.
+    pub(super) fn probe(self) -> Probe {
+        Probe {
+            check: if self.is_portal() { ProbeCheck::Http(self.http_probe()) } else { ProbeCheck::Tcp },
+            interval: 5 * SECOND,
+            fast_interval: SECOND,
+            timeout: 2 * SECOND,
+            rise: 2,
+            fall: 3,
+            start_grace: 10 * SECOND,
+        }
+    }
+
+    /// What a probe by HTTP asks unless it is told otherwise.
+    pub(super) fn http_probe(self) -> HttpProbe {
+        let mut expect = vec![200..=399];
+        if self.is_portal() {
+            // Windows authentication begins with it: the site is there and asks who is.
+            expect.push(401..=401);
+        }
+        HttpProbe {
+            method: "GET".into(),
+            path: "/".into(),
+            host: None,
+            headers: Vec::new(),
+            body: None,
+            expect,
+            contains: None,
+        }
     }
 }
 

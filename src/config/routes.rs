@@ -1,10 +1,9 @@
 //! The section `routes`.
 
 use super::read::{GROUP, Mapping, Value};
-use super::scalar::is_host_name;
+use super::scalar::{is_host, is_host_name};
 use super::{Pool, Route, listeners};
 use crate::route::{HostPattern, PathPrefix, RouteSpec, RouteTable};
-use std::net::Ipv6Addr;
 
 /// The longest path of a route, in bytes; with it the longest name.
 const LONGEST_PATH: usize = 512;
@@ -96,13 +95,7 @@ fn host(text: &str) -> Option<HostPattern> {
     if let Some(domain) = text.strip_prefix("*.") {
         return is_host_name(domain).then(|| HostPattern::Suffix(domain.to_owned()));
     }
-    let is_v6 = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).is_some_and(is_v6);
-    let is_v4 = text.parse::<std::net::Ipv4Addr>().is_ok();
-    (is_v6 || is_v4 || is_host_name(&text)).then_some(HostPattern::Exact(text))
-}
-
-fn is_v6(text: &str) -> bool {
-    text.parse::<Ipv6Addr>().is_ok()
+    is_host(&text).then_some(HostPattern::Exact(text))
 }
 
 fn path(text: &str) -> Option<String> {

@@ -1,5 +1,6 @@
 //! How durations, sizes, words and names are spelled, in both directions.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 const DURATION_UNITS: [(&str, u64); 5] =
@@ -80,6 +81,15 @@ pub(super) fn is_host_name(text: &str) -> bool {
     };
     let last = text.rsplit('.').next().unwrap_or_default();
     text.len() <= 253 && text.split('.').all(label) && !last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether `text` is a host as requests name it, without a port: a name, an IPv4 address or an IPv6 address in
+/// brackets (RFC 3986 section 3.2.2).
+pub(super) fn is_host(text: &str) -> bool {
+    let bracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    bracketed.is_some_and(|text| text.parse::<Ipv6Addr>().is_ok())
+        || text.parse::<Ipv4Addr>().is_ok()
+        || is_host_name(text)
 }
 
 /// Whether `text` is a token (RFC 9110 section 5.6.2, which RFC 6265 section 4.1.1 refers to).

@@ -1,9 +1,10 @@
-//! The whole configuration as YAML, with everything filled in. Reading it gives an equal configuration.
+//! The whole configuration as YAML, with everything filled in. Reading it gives an equal configuration, but for
+//! credentials that are not shown.
 
 use super::scalar::{show_duration, show_size};
 use super::{
-    AccessLogTarget, Backend, Config, Listener, Node, NodeAddress, Pool, Probe, Route, UpstreamTls, cookie,
-    nodes, persistence, pools, rest, roles,
+    AccessLogTarget, Backend, Config, HttpProbe, Listener, Node, NodeAddress, Pool, Probe, ProbeCheck, Route,
+    UpstreamTls, cookie, nodes, persistence, pools, probe, rest, roles,
 };
 use crate::persistence::settings::{CookieSettings, GroupSettings};
 use crate::route::HostPattern;
@@ -11,6 +12,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// `config` as YAML, every key written out. Paths are absolute, so that the text may be kept anywhere.
+///
+/// What the environment gave is written out too. Only the credentials of probes (the fields `Authorization`,
+/// `Proxy-Authorization` and `Cookie`) are not: their values are `"(not shown)"`, and a configuration that has
+/// some does not come back equal from its text.
 #[must_use]
 pub fn show(config: &Config) -> String {
     let mut out = Lines::default();
@@ -190,15 +195,36 @@ fn backend_settings(out: &mut Lines, depth: usize, backend: &Backend) {
             out.line(depth, &format!("tls: {{ server_name: {server_name}, ca: {ca}, verify: {verify} }}"));
         }
     }
-    let Probe { interval, fast_interval, timeout, rise, fall, start_grace } = &backend.probe;
+    let Probe { check, interval, fast_interval, timeout, rise, fall, start_grace } = &backend.probe;
     out.line(depth, "probe:");
-    out.line(depth + 1, "tcp: {}");
+    match check {
+        ProbeCheck::Tcp => out.line(depth + 1, "tcp: {}"),
+        ProbeCheck::Http(http) => http_probe(out, depth + 1, http),
+    }
     out.line(depth + 1, &format!("interval: {}", show_duration(*interval)));
     out.line(depth + 1, &format!("fast_interval: {}", show_duration(*fast_interval)));
     out.line(depth + 1, &format!("timeout: {}", show_duration(*timeout)));
     out.line(depth + 1, &format!("rise: {rise}"));
     out.line(depth + 1, &format!("fall: {fall}"));
     out.line(depth + 1, &format!("start_grace: {}", show_duration(*start_grace)));
+}
+
+fn http_probe(out: &mut Lines, depth: usize, http: &HttpProbe) {
+    let HttpProbe { method, path, host, headers, body, expect, contains } = http;
+    out.line(depth, "http:");
+    let depth = depth + 1;
+    out.line(depth, &format!("method: {}", quoted(method)));
+    out.line(depth, &format!("path: {}", quoted(path)));
+    out.line(depth, &format!("host: {}", or_null(host.as_deref())));
+    out.line(depth, if headers.is_empty() { "headers: {}" } else { "headers:" });
+    for (name, value) in headers {
+        let value = if probe::is_credential(name) { probe::NOT_SHOWN } else { value };
+        out.line(depth + 1, &format!("{}: {}", quoted(name), quoted(value)));
+    }
+    out.line(depth, &format!("body: {}", or_null(body.as_deref())));
+    let expect: Vec<String> = expect.iter().map(|range| quoted(&probe::show_range(range))).collect();
+    out.line(depth, &format!("expect: [{}]", expect.join(", ")));
+    out.line(depth, &format!("contains: {}", or_null(contains.as_deref())));
 }
 
 fn route(out: &mut Lines, route: &Route, config: &Config) {
@@ -220,7 +246,10 @@ fn sections(out: &mut Lines, config: &Config) {
     out.line(0, "\nsession_store: { enabled: false, kind: embedded, path: /var/lib/identity-edge }");
     out.line(0, "federation: {}");
     out.line(0, "cluster: {}");
-    out.line(0, "admin: { bind: \"127.0.0.1:9901\", token_file: null }");
+    let admin = &config.admin;
+    let bind = admin.bind.map(|address| address.to_string());
+    let token_file = admin.token_file.as_deref().map_or("null".into(), quoted_path);
+    out.line(0, &format!("admin: {{ bind: {}, token_file: {token_file} }}", or_null(bind.as_deref())));
     out.line(0, "state: { path: null, save_interval: 10s }");
     let to = match &config.log.access.to {
         AccessLogTarget::Off => "off".into(),
