@@ -4,7 +4,10 @@
 //! swaps it in whole; live state (health, the operator's will, pins) is shared between old and new by name.
 
 use crate::engine::upstream::{ConnectError, Origin};
+use crate::metrics::PerWorker;
+use crate::metrics::tally::{BackendTally, GroupTally, ListenerTally, PoolTally, RouteTally};
 use crate::persistence::Selector;
+use crate::persistence::settings::By;
 use crate::pool::{Backend, Pool};
 use crate::route::RouteTable;
 use arc_swap::ArcSwapOption;
@@ -23,8 +26,21 @@ pub struct Snapshot {
     pub routes: Vec<Route>,
     /// The pools.
     pub pools: Vec<PoolTargets>,
+    /// The persistence groups, in the selector's order.
+    pub groups: Vec<GroupTraffic>,
     /// Who is where.
     pub selector: Selector,
+}
+
+/// What is counted for a persistence group.
+#[derive(Debug)]
+pub struct GroupTraffic {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How it recognises clients, which says what can be counted at all.
+    pub by: By,
+    /// What is counted.
+    pub tally: Arc<PerWorker<GroupTally>>,
 }
 
 /// A listener's routes.
@@ -34,6 +50,8 @@ pub struct ListenerRoutes {
     pub name: Arc<str>,
     /// Its routes.
     pub table: RouteTable,
+    /// What is counted for it.
+    pub tally: Arc<PerWorker<ListenerTally>>,
 }
 
 /// What goes to which pool.
@@ -45,8 +63,12 @@ pub struct Route {
     pub pool: usize,
     /// Its persistence group.
     pub group: Option<RouteGroup>,
+    /// Index of its listener.
+    pub listener: usize,
     /// The largest request body.
     pub max_body: Option<u64>,
+    /// What is counted for it.
+    pub tally: Arc<PerWorker<RouteTally>>,
 }
 
 /// The persistence group of a route.
@@ -84,15 +106,25 @@ pub struct PoolTargets {
     pub name: Arc<str>,
     /// In the order of the pool's backends.
     pub endpoints: Vec<Arc<Endpoint>>,
+    /// What is counted for each of them.
+    pub traffic: Vec<Arc<PerWorker<BackendTally>>>,
+    /// What is counted for the pool.
+    pub tally: Arc<PerWorker<PoolTally>>,
     /// When an upstream connection is bound to a client's connection.
     pub binds: Binds,
 }
 
 impl PoolTargets {
+    /// The place of `backend` among the pool's.
+    #[must_use]
+    pub fn place(&self, backend: &Backend) -> Option<usize> {
+        self.endpoints.iter().position(|endpoint| endpoint.backend.node.id == backend.node.id)
+    }
+
     /// The endpoint of `backend`.
     #[must_use]
     pub fn endpoint(&self, backend: &Backend) -> Option<&Arc<Endpoint>> {
-        self.endpoints.iter().find(|endpoint| endpoint.backend.node.id == backend.node.id)
+        self.endpoints.get(self.place(backend)?)
     }
 }
 

@@ -5,11 +5,17 @@ use crate::config::{Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, Ups
 use crate::engine::upstream::{Origin, OriginTls, Patience};
 use crate::health::{Observed, Probe, Thresholds};
 use crate::id::{Interner, TooManyNames};
-use crate::persistence::settings::By;
-use crate::persistence::{Selector, SelectorLive};
+use crate::metrics::PerWorker;
+use crate::metrics::tally::{BackendTally, GroupTally, ListenerTally, PoolTally, RouteTally};
+use crate::persistence::client_class::Why;
+use crate::persistence::cookie::CookieRefusal;
+use crate::persistence::settings::{By, GroupSettings};
+use crate::persistence::{Outcome, Selector, SelectorLive};
 use crate::pool::{Backend, BackendLive, Node, NodeLive, Pool};
 use crate::route::{RouteSpec, RouteTable};
-use crate::snapshot::{Address, Binds, Endpoint, ListenerRoutes, PoolTargets, Route, RouteGroup, Snapshot};
+use crate::snapshot::{
+    Address, Binds, Endpoint, GroupTraffic, ListenerRoutes, PoolTargets, Route, RouteGroup, Snapshot,
+};
 use pingora::listeners::tls::Acceptor;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -93,7 +99,13 @@ pub(super) fn assemble(
         groups.collect(),
         &live.selector,
     );
-    let snapshot = Snapshot { listeners: listener_routes(config)?, routes: routes(config), pools, selector };
+    let snapshot = Snapshot {
+        listeners: listener_routes(config, workers)?,
+        routes: routes(config, workers),
+        groups: groups_traffic(config, workers),
+        pools,
+        selector,
+    };
     Ok(Assembled { snapshot, observed, addresses })
 }
 
@@ -162,10 +174,13 @@ fn assemble_pool(
         ConnectionAuth::Always => Binds::Always,
         ConnectionAuth::Never => Binds::Never,
     };
-    Ok((PoolTargets { pool, name, endpoints, binds }, observed))
+    let traffic =
+        endpoints.iter().map(|_| Arc::new(PerWorker::new(workers, BackendTally::default))).collect();
+    let tally = Arc::new(PerWorker::new(workers, PoolTally::default));
+    Ok((PoolTargets { pool, name, endpoints, traffic, tally, binds }, observed))
 }
 
-fn routes(config: &Config) -> Vec<Route> {
+fn routes(config: &Config, workers: usize) -> Vec<Route> {
     let route = |route: &crate::config::Route| Route {
         name: route.name.as_str().into(),
         pool: route.pool,
@@ -176,12 +191,24 @@ fn routes(config: &Config) -> Vec<Route> {
             hold: config.groups[index].hold,
             by_class: config.groups[index].by == By::Auto,
         }),
+        listener: route.listener,
         max_body: route.max_body,
+        tally: Arc::new(PerWorker::new(workers, || RouteTally::new(config.pools[route.pool].backends.len()))),
     };
     config.routes.iter().map(route).collect()
 }
 
-fn listener_routes(config: &Config) -> Result<Vec<ListenerRoutes>, AssemblyError> {
+fn groups_traffic(config: &Config, workers: usize) -> Vec<GroupTraffic> {
+    let make = || GroupTally::new(Outcome::ALL.len(), Why::ALL.len(), CookieRefusal::ALL.len());
+    let group = |settings: &GroupSettings| GroupTraffic {
+        name: settings.name.as_str().into(),
+        by: settings.by,
+        tally: Arc::new(PerWorker::new(workers, make)),
+    };
+    config.groups.iter().map(group).collect()
+}
+
+fn listener_routes(config: &Config, workers: usize) -> Result<Vec<ListenerRoutes>, AssemblyError> {
     let mut listeners = Vec::new();
     for (index, listener) in config.listeners.iter().enumerate() {
         let specs =
@@ -190,7 +217,8 @@ fn listener_routes(config: &Config) -> Result<Vec<ListenerRoutes>, AssemblyError
             );
         let table =
             RouteTable::build(specs.collect()).map_err(|_| AssemblyError::Routes(listener.name.clone()))?;
-        listeners.push(ListenerRoutes { name: listener.name.as_str().into(), table });
+        let tally = Arc::new(PerWorker::new(workers, ListenerTally::default));
+        listeners.push(ListenerRoutes { name: listener.name.as_str().into(), table, tally });
     }
     Ok(listeners)
 }
