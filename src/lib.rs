@@ -85,6 +85,8 @@
 //! tells the whole order of calls.
 
 #[cfg(feature = "edge")]
+pub mod admin;
+#[cfg(feature = "edge")]
 pub mod cli;
 pub mod client_addr;
 pub mod clock;
@@ -95,6 +97,8 @@ pub mod engine;
 #[cfg(feature = "edge")]
 pub mod health;
 pub mod id;
+#[cfg(feature = "edge")]
+pub mod metrics;
 pub mod persistence;
 pub mod pool;
 #[cfg(feature = "edge")]

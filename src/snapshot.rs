@@ -8,7 +8,10 @@ mod endpoint;
 pub use endpoint::{Endpoint, EndpointRules, EndpointTally};
 
 use crate::clock::Millis;
+use crate::metrics::PerWorker;
+use crate::metrics::tally::{BackendTally, GroupTally, ListenerTally, PoolTally, RouteTally};
 use crate::persistence::Selector;
+use crate::persistence::settings::By;
 use crate::pool::ejection::{RequestFailure, TooMany};
 use crate::pool::{AdminState, Backend, Fitness, Pool};
 use crate::route::RouteTable;
@@ -28,8 +31,21 @@ pub struct Snapshot {
     pub routes: Vec<Route>,
     /// The pools.
     pub pools: Vec<PoolTargets>,
+    /// The persistence groups, in the selector's order.
+    pub groups: Vec<GroupTraffic>,
     /// Who is where.
     pub selector: Selector,
+}
+
+/// What is counted for a persistence group.
+#[derive(Debug)]
+pub struct GroupTraffic {
+    /// Its name.
+    pub name: Arc<str>,
+    /// How it recognises clients, which says what can be counted at all.
+    pub by: By,
+    /// What is counted.
+    pub tally: Arc<PerWorker<GroupTally>>,
 }
 
 /// A listener's routes.
@@ -39,6 +55,8 @@ pub struct ListenerRoutes {
     pub name: Arc<str>,
     /// Its routes.
     pub table: RouteTable,
+    /// What is counted for it.
+    pub tally: Arc<PerWorker<ListenerTally>>,
 }
 
 /// What goes to which pool.
@@ -50,8 +68,12 @@ pub struct Route {
     pub pool: usize,
     /// Its persistence group.
     pub group: Option<RouteGroup>,
+    /// Index of its listener.
+    pub listener: usize,
     /// The largest request body.
     pub max_body: Option<u64>,
+    /// What is counted for it.
+    pub tally: Arc<PerWorker<RouteTally>>,
 }
 
 /// The persistence group of a route.
@@ -89,6 +111,10 @@ pub struct PoolTargets {
     pub name: Arc<str>,
     /// In the order of the pool's backends.
     pub endpoints: Vec<Arc<Endpoint>>,
+    /// What is counted for each of them.
+    pub traffic: Vec<Arc<PerWorker<BackendTally>>>,
+    /// What is counted for the pool.
+    pub tally: Arc<PerWorker<PoolTally>>,
     /// When an upstream connection is bound to a client's connection.
     pub binds: Binds,
     /// Held while somebody looks whether anything would be left.
@@ -129,10 +155,16 @@ impl PoolTargets {
         endpoint.eject(how, now, reason.into()).then_some(Ejection::Ejected(too_many))
     }
 
+    /// The place of `backend` among the pool's.
+    #[must_use]
+    pub fn place(&self, backend: &Backend) -> Option<usize> {
+        self.endpoints.iter().position(|endpoint| endpoint.backend.node.id == backend.node.id)
+    }
+
     /// The endpoint of `backend`.
     #[must_use]
     pub fn endpoint(&self, backend: &Backend) -> Option<&Arc<Endpoint>> {
-        self.endpoints.iter().find(|endpoint| endpoint.backend.node.id == backend.node.id)
+        self.endpoints.get(self.place(backend)?)
     }
 }
 

@@ -151,11 +151,11 @@ impl Client {
         let status = answer.status;
         let phrase = phrase(status);
         let connection = if close { "Connection: close\r\n" } else { "" };
-        let Answer { lines, body, .. } = answer;
+        let Answer { content_type, lines, body, .. } = answer;
         let length = body.len();
         let body = if with_body { body.as_ref() } else { "" };
         let text = format!(
-            "HTTP/1.1 {status} {phrase}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+            "HTTP/1.1 {status} {phrase}\r\nContent-Type: {content_type}\r\n\
              Content-Length: {length}\r\nCache-Control: no-store\r\n{lines}{connection}\r\n{body}"
         );
         self.write_all(text.as_bytes(), patience).await
@@ -226,7 +226,9 @@ pub(super) fn close_upstream(mut stream: Upstream) {
 /// The reason phrases of RFC 9110 section 15 that the edge itself uses.
 fn phrase(status: u16) -> &'static str {
     match status {
+        200 => "OK",
         400 => "Bad Request",
+        401 => "Unauthorized",
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",

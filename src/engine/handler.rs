@@ -103,6 +103,8 @@ pub enum Choice {
 pub struct Answer {
     /// The status code.
     pub status: u16,
+    /// The media type of the body.
+    pub content_type: &'static str,
     /// Further header lines, each with its CRLF.
     pub lines: Cow<'static, str>,
     /// The body.
@@ -111,6 +113,11 @@ pub struct Answer {
     pub close: bool,
     /// Why, in a stable word; for the log.
     pub reason: &'static str,
+}
+
+impl Answer {
+    /// The media type of plain words.
+    pub const PLAIN: &'static str = "text/plain; charset=utf-8";
 }
 
 /// What went wrong with a request that had been admitted.

@@ -56,6 +56,18 @@ pub enum Why {
 }
 
 impl Why {
+    /// Every rule there is, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Cookie,
+        Self::Static,
+        Self::SoapContentType,
+        Self::SoapAction,
+        Self::MimPath,
+        Self::Mtom,
+        Self::Default,
+        Self::Group,
+    ];
+
     /// One word, for logs.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -89,6 +89,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome there is, in order.
+    pub const ALL: [Self; 5] =
+        [Self::Persisted, Self::Fresh, Self::Redispatched, Self::Returned, Self::Unpinned];
+
     /// As logs and metrics name it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -43,7 +43,9 @@ pub struct AccessLog {
     queue: SyncSender<Message>,
     reopen: Arc<AtomicBool>,
     format: Format,
+    /// Since the last message about it, and in all.
     dropped: Arc<AtomicU64>,
+    all_dropped: AtomicU64,
 }
 
 /// What the writing thread is told.
@@ -88,7 +90,7 @@ impl AccessLog {
             write_lines(&lines, &sink, out, &counted, &reopening);
             drop(finish);
         })?;
-        Ok((Self { queue, reopen, format, dropped }, Writer { finished }))
+        Ok((Self { queue, reopen, format, dropped, all_dropped: AtomicU64::new(0) }, Writer { finished }))
     }
 
     /// Writes an entry, or counts it as dropped.
@@ -102,7 +104,13 @@ impl AccessLog {
         line.push(b'\n');
         if self.queue.try_send(Message::Line(line)).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.all_dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Lines dropped so far.
+    pub(super) fn dropped(&self) -> u64 {
+        self.all_dropped.load(Ordering::Relaxed)
     }
 
     /// Opens the file anew before the next line is written, after whoever rotates logs has moved it away.

@@ -73,6 +73,7 @@ pub(super) fn admit(
     let mut context = RequestContext {
         snapshot,
         listener: edge.listener,
+        worker: edge.worker,
         route,
         client: connection.client_ip(),
         tls: connection.tls,
@@ -84,6 +85,7 @@ pub(super) fn admit(
         authenticates: false,
         bound: None,
         outcome: None,
+        no_node: None,
         chosen_at: Millis(0),
         connects_failed: 0,
         connect_error: None,
@@ -120,8 +122,8 @@ pub(super) fn admit(
             strip_cookie(codec, request, noted.cookies, edits);
         }
     }
-    if let Some(refusal) = context.cookie_refusal() {
-        shared.counters.cookie_refused(refusal);
+    if let (Some(refusal), Some(tally)) = (context.cookie_refusal(), context.group_tally()) {
+        tally.cookies_refused[refusal as usize].one();
     }
     name_client(connection, request, host, edits);
     (context, Step::Continue { max_body })

@@ -1,6 +1,7 @@
 //! What a request remembers between its phases.
 
 use crate::clock::Millis;
+use crate::metrics::tally::{BackendTally, GroupTally};
 use crate::persistence::client_class::{ClientClass, Why};
 use crate::persistence::cookie::{CookieReading, CookieRefusal};
 use crate::persistence::{Facts, Outcome, Selection};
@@ -28,6 +29,8 @@ pub(super) enum Next {
 pub struct RequestContext {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) listener: usize,
+    /// Who counts for it.
+    pub(super) worker: usize,
     pub(super) route: Option<usize>,
     pub(super) client: IpAddr,
     pub(super) tls: bool,
@@ -40,8 +43,10 @@ pub struct RequestContext {
     pub(super) authenticates: bool,
     /// Who serves, where a bound connection leads elsewhere than the selection says.
     pub(super) bound: Option<Arc<Backend>>,
-    /// The last of these outlives the selection, for the log.
-    pub(super) outcome: Option<&'static str>,
+    /// How its node was found; the last of these outlives the selection, for the log.
+    pub(super) outcome: Option<Outcome>,
+    /// Why it got no node.
+    pub(super) no_node: Option<&'static str>,
     /// When the present choice was made.
     pub(super) chosen_at: Millis,
     pub(super) connects_failed: u32,
@@ -79,8 +84,16 @@ impl RequestContext {
         }
     }
 
-    pub(super) fn note_outcome(&mut self, outcome: Outcome) {
-        self.outcome = Some(outcome.as_str());
+    /// What is counted for the backend that serves.
+    pub(super) fn traffic(&self) -> Option<&BackendTally> {
+        let targets = self.targets()?;
+        Some(targets.traffic.get(targets.place(self.backend()?)?)?.of(self.worker))
+    }
+
+    /// What is counted for the route's persistence group.
+    pub(super) fn group_tally(&self) -> Option<&GroupTally> {
+        let group = self.route()?.group.as_ref()?;
+        Some(self.snapshot.groups.get(group.index)?.tally.of(self.worker))
     }
 }
 

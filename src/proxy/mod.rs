@@ -12,15 +12,15 @@ mod access_log;
 mod admit;
 mod connection_auth;
 mod context;
-mod counters;
 mod ejection;
+mod figures;
 mod record;
 mod rescue;
 mod respond;
 mod select;
 
 pub use access_log::{AccessLog, Format as LogStyle, Sink as LogSink, Writer as LogWriter};
-pub use counters::Counters;
+pub use figures::Figures;
 
 use crate::clock::CoarseClock;
 use crate::engine::edits::Edits;
@@ -48,8 +48,6 @@ pub struct Shared {
     pub news: HealthNews,
     /// Places for requests that wait for a node.
     pub waiting: Semaphore,
-    /// What was refused, by reason.
-    pub counters: Counters,
     /// Where requests are recorded.
     pub access_log: Option<AccessLog>,
     /// Makes request identities.
@@ -61,6 +59,8 @@ pub struct Shared {
 pub struct Edge {
     /// The listener's index in the snapshot.
     pub listener: usize,
+    /// The worker's number, under which it counts.
+    pub worker: usize,
     /// What all listeners share.
     pub shared: Arc<Shared>,
 }
@@ -99,7 +99,7 @@ impl Handler for Edge {
     }
 
     fn rescue(&self, context: &mut RequestContext, failure: &Failure) -> Answer {
-        rescue::failure(&self.shared, context, failure)
+        rescue::failure(context, failure)
     }
 
     fn refused(&self, connection: &Connection, refusal: Refusal) -> Answer {

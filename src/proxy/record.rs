@@ -1,54 +1,19 @@
-//! The request is over: renew its pin, write it down.
+//! The request is over: count it, write it down, renew its pin.
 
 use super::access_log::Entry;
 use super::context::RequestContext;
 use super::{Edge, Shared, ejection, rescue};
 use crate::engine::handler::{Answer, Connection, Summary};
 use crate::engine::refusal::Refusal;
-use crate::persistence::client_class::Why;
+use crate::metrics::tally::ListenerTally;
+use crate::persistence::client_class::{ClientClass, Why};
 use std::time::Duration;
 
 pub(super) fn end(shared: &Shared, mut context: RequestContext, summary: &Summary) {
-    let key = context.selection.as_ref().and_then(|selection| selection.key());
-    let (class, why) = match &context.selection {
-        Some(selection) => (selection.class(), selection.why()),
-        // Nothing was selected; the class mattered only where it decides.
-        None => {
-            let by_class =
-                context.route().and_then(|route| route.group.as_ref()).is_some_and(|group| group.by_class);
-            (context.class.0, if by_class { context.class.1 } else { Why::Group })
-        }
-    };
-    if let (true, 404 | 413 | 421, Some(reason)) = (summary.local, summary.status, summary.failure) {
-        shared.counters.refused(reason);
-    }
-    if let Some(log) = &shared.access_log {
-        let snapshot = &context.snapshot;
-        let route = context.route();
-        let group = route.and_then(|route| route.group.as_ref());
-        let backend = context.backend().filter(|_| !summary.local);
-        log.write(&Entry {
-            request_id: context.request_id,
-            listener: snapshot.listeners.get(context.listener).map(|listener| &*listener.name),
-            route: route.map(|route| &*route.name),
-            pool: context.targets().map(|pool| &*pool.name),
-            group: group.map(|group| &*group.name),
-            client: context.client,
-            key,
-            class: group.map(|_| class.name()),
-            why: group.map(|_| why.name()),
-            cookie: context.cookie_refusal().map(|refusal| refusal.reason()),
-            outcome: context.outcome,
-            node: backend.map(|backend| &*backend.node.name),
-            method: context.line.method(),
-            path: context.line.path(),
-            status: summary.status,
-            request_bytes: summary.request_bytes,
-            response_bytes: summary.response_bytes,
-            times: summary.times,
-            retries: summary.retries + context.connects_failed,
-            failure: summary.failure.or(context.connect_error.filter(|_| summary.local)),
-        });
+    let recognised = recognised(&context);
+    count(&context, summary, recognised.1);
+    if shared.access_log.is_some() {
+        write(shared, &context, summary, recognised);
     }
     ejection::judge(shared, &context, summary);
     if let Some(selection) = context.selection.take() {
@@ -61,16 +26,122 @@ pub(super) fn end(shared: &Shared, mut context: RequestContext, summary: &Summar
     }
 }
 
+/// The client's class and the rule that decided it.
+fn recognised(context: &RequestContext) -> (ClientClass, Why) {
+    match &context.selection {
+        Some(selection) => (selection.class(), selection.why()),
+        // Nothing was selected; the class mattered only where it decides.
+        None => {
+            let by_class =
+                context.route().and_then(|route| route.group.as_ref()).is_some_and(|group| group.by_class);
+            (context.class.0, if by_class { context.class.1 } else { Why::Group })
+        }
+    }
+}
+
+/// Everything here belongs to this worker alone: plain additions.
+fn count(context: &RequestContext, summary: &Summary, why: Why) {
+    let Some(listener) = context.snapshot.listeners.get(context.listener) else { return };
+    let listener = listener.tally.of(context.worker);
+    // What the edge answers with a 4xx is the client's doing; anything else failed on the way.
+    let refused = summary.failure.filter(|_| summary.local && (400..500).contains(&summary.status));
+    if let Some(reason) = refused {
+        listener.refused.one(reason);
+    }
+    let Some(route) = context.route() else {
+        listener.unrouted.one(summary.status);
+        return;
+    };
+    let tally = route.tally.of(context.worker);
+    let targets = context.targets();
+    let place = context.backend().filter(|_| !summary.local).zip(targets);
+    let place = place.and_then(|(backend, targets)| targets.place(backend));
+    tally.requests(place).one(summary.status);
+    tally.request_bytes.add(summary.request_bytes);
+    tally.response_bytes.add(summary.response_bytes);
+    if summary.status != 101 {
+        // How long a tunnel stood says nothing about how long requests take.
+        tally.duration.record(summary.times.total);
+    }
+    if let Some(reason) = summary.failure.filter(|_| refused.is_none()) {
+        tally.failures.one(reason);
+    }
+    let traffic = place.zip(targets).and_then(|(place, targets)| targets.traffic.get(place));
+    if let Some(traffic) = traffic {
+        let traffic = traffic.of(context.worker);
+        if let Some(first_byte) = summary.times.first_byte {
+            traffic.first_byte.record(first_byte);
+        }
+    }
+    if summary.retries > 0
+        && let Some(traffic) = context.traffic()
+    {
+        traffic.resends.add(u64::from(summary.retries));
+    }
+    if let Some(group) = context.group_tally() {
+        match (context.no_node, context.outcome) {
+            (Some(reason), _) => group.refused.one(reason),
+            (None, Some(outcome)) => group.outcome(outcome as usize, why as usize).one(),
+            (None, None) => {}
+        }
+    }
+}
+
+fn write(shared: &Shared, context: &RequestContext, summary: &Summary, (class, why): (ClientClass, Why)) {
+    let Some(log) = &shared.access_log else { return };
+    let snapshot = &context.snapshot;
+    let route = context.route();
+    let group = route.and_then(|route| route.group.as_ref());
+    let backend = context.backend().filter(|_| !summary.local);
+    let listener = snapshot.listeners.get(context.listener);
+    if let Some(listener) = listener {
+        listener.tally.of(context.worker).logged.one();
+    }
+    log.write(&Entry {
+        request_id: context.request_id,
+        listener: listener.map(|listener| &*listener.name),
+        route: route.map(|route| &*route.name),
+        pool: context.targets().map(|pool| &*pool.name),
+        group: group.map(|group| &*group.name),
+        client: context.client,
+        key: context.selection.as_ref().and_then(|selection| selection.key()),
+        class: group.map(|_| class.name()),
+        why: group.map(|_| why.name()),
+        cookie: context.cookie_refusal().map(|refusal| refusal.reason()),
+        outcome: match context.no_node {
+            Some(_) => Some("refused"),
+            None => context.outcome.map(|outcome| outcome.as_str()),
+        },
+        node: backend.map(|backend| &*backend.node.name),
+        method: context.line.method(),
+        path: context.line.path(),
+        status: summary.status,
+        request_bytes: summary.request_bytes,
+        response_bytes: summary.response_bytes,
+        times: summary.times,
+        retries: summary.retries + context.connects_failed,
+        failure: summary.failure.or(context.connect_error.filter(|_| summary.local)),
+    });
+}
+
 /// A head that could not be read: counted, written down, answered.
 pub(super) fn refused(edge: &Edge, connection: &Connection, refusal: Refusal) -> Answer {
     let shared = &edge.shared;
     let request_id = shared.request_ids.next();
-    shared.counters.refused(refusal.reason());
+    let snapshot = shared.snapshot.load();
+    let listener = snapshot.listeners.get(edge.listener);
+    let tally: Option<&ListenerTally> = listener.map(|listener| listener.tally.of(edge.worker));
+    if let Some(tally) = tally {
+        tally.refused.one(refusal.reason());
+        tally.unrouted.one(refusal.status());
+    }
     if let Some(log) = &shared.access_log {
-        let snapshot = shared.snapshot.load();
+        if let Some(tally) = tally {
+            tally.logged.one();
+        }
         log.write(&Entry {
             request_id,
-            listener: snapshot.listeners.get(edge.listener).map(|listener| &*listener.name),
+            listener: listener.map(|listener| &*listener.name),
             client: connection.client_ip(),
             status: refusal.status(),
             failure: Some(refusal.reason()),

@@ -3,7 +3,6 @@
 //! A body says what happened in general words and carries the request's identity, which the log has; nothing
 //! of the farm behind shows.
 
-use super::Shared;
 use super::context::RequestContext;
 use crate::engine::handler::{Answer, Failure};
 use crate::engine::refusal::Refusal;
@@ -12,6 +11,7 @@ use std::borrow::Cow;
 fn answer(status: u16, text: &str, request_id: u64, reason: &'static str, close: bool) -> Answer {
     Answer {
         status,
+        content_type: Answer::PLAIN,
         lines: Cow::Borrowed(""),
         body: Cow::Owned(format!("{status} {text}\nrequest {request_id:016x}\n")),
         close,
@@ -47,7 +47,7 @@ pub(super) fn unavailable(context: &RequestContext, reason: &'static str, retry_
 }
 
 /// A request that had been admitted failed.
-pub(super) fn failure(shared: &Shared, context: &RequestContext, failure: &Failure) -> Answer {
+pub(super) fn failure(context: &RequestContext, failure: &Failure) -> Answer {
     let (status, text) = match failure {
         Failure::Body(fault) => (fault.status(), "the request's body is malformed"),
         Failure::BodyTooLarge => (413, "the request's body is too large"),
@@ -59,9 +59,6 @@ pub(super) fn failure(shared: &Shared, context: &RequestContext, failure: &Failu
         | Failure::UpstreamFault(_)
         | Failure::UpstreamBody(_) => (502, "the server behind did not answer properly"),
     };
-    if matches!(failure, Failure::Body(_) | Failure::BodyTooLarge | Failure::ClientTimeout) {
-        shared.counters.refused(failure.reason());
-    }
     answer(status, text, context.request_id, failure.reason(), status < 500)
 }
 

@@ -26,6 +26,9 @@ pub(super) fn respond(
     if edits.value_with(|out| context.snapshot.selector.set_cookie(selection, tls, now, out)) {
         edits.finish();
         keep_private(response, edits);
+        if let Some(tally) = context.group_tally() {
+            tally.cookies_set.one();
+        }
     } else {
         edits.rewind(mark);
     }

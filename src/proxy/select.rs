@@ -30,6 +30,7 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
                 let Ok(_place) = shared.waiting.try_acquire() else {
                     return refuse(context, "waiting_full");
                 };
+                count_wait(context, 2);
                 Box::pin(pause(shared, at)).await;
                 context.chosen_at = shared.clock.refresh().mono;
                 let left = until.since(context.chosen_at);
@@ -47,7 +48,7 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
         };
         match decision {
             Decision::Use(selection) | Decision::Claim { proposal: selection } => {
-                context.note_outcome(selection.outcome());
+                context.outcome = Some(selection.outcome());
                 context.chosen_at = now.mono;
                 // A persisted client is kept for its node, but no connect outlasts the hold.
                 let hold = route.group.as_ref().map(|group| group.hold).filter(|hold| !hold.is_zero());
@@ -67,6 +68,7 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
                 let Ok(_place) = shared.waiting.try_acquire() else {
                     return refuse(context, "waiting_full");
                 };
+                count_wait(context, usize::from(wait.reason == WaitReason::FirstProbe));
                 Box::pin(hold(shared, context, route.pool, &wait)).await;
                 context.next = Next::Select;
             }
@@ -75,8 +77,15 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
     }
 }
 
+/// Counts a wait, by the reason's place among [`WAITS`](crate::metrics::tally::WAITS).
+fn count_wait(context: &RequestContext, place: usize) {
+    if let Some(targets) = context.targets() {
+        targets.tally.of(context.worker).waits[place].one();
+    }
+}
+
 fn refuse(context: &mut RequestContext, reason: &'static str) -> Choice {
-    context.outcome = Some("refused");
+    context.no_node = Some(reason);
     let distrusted =
         context.targets().is_some_and(|targets| targets.endpoints.iter().all(|each| each.is_distrusted()));
     if context.connect_error == Some("tls_failed") || distrusted && reason == Refusal::NoNode.as_str() {
@@ -195,8 +204,16 @@ async fn trial_connect(shared: &Shared, endpoint: &Endpoint, limit: Duration, ke
 
 /// The backend of the selection is connected.
 pub(super) fn connected(shared: &Shared, context: &mut RequestContext, took: Option<Duration>) {
-    if took.is_none() {
+    let traffic = context.traffic();
+    let Some(took) = took else {
+        if let Some(traffic) = traffic {
+            traffic.reuses.one();
+        }
         return;
+    };
+    if let Some(traffic) = traffic {
+        traffic.connected("ok");
+        traffic.connect.record(took);
     }
     if let Some(endpoint) = context.endpoint() {
         reached(shared, endpoint);
@@ -230,10 +247,15 @@ fn failed(
     shared: &Shared,
     context: &mut RequestContext,
     reason: &'static str,
-    why: impl Fn(&Endpoint) -> String,
+    why: impl FnOnce(&Endpoint) -> String,
 ) {
     context.connects_failed += 1;
     context.connect_error = Some(reason);
+    if let Some(traffic) = context.traffic() {
+        traffic.connected(reason);
+    }
+    let place =
+        context.targets().zip(context.backend()).and_then(|(targets, backend)| targets.place(backend));
     let endpoint = context.endpoint().cloned();
     let Some(mut selection) = context.selection.take() else { return };
     let now = shared.clock.refresh();
@@ -246,12 +268,17 @@ fn failed(
     if let Some(endpoint) = endpoint
         && let Some(failures) = endpoint.connect_failed(context.chosen_at, now.mono, || why(&endpoint))
     {
-        let (name, why) = (&endpoint.name, why(&endpoint));
-        warn!("{name} is down after {failures} failed connects in a row: {why}");
+        let why = endpoint.why_down().unwrap_or_default();
+        warn!("{} is down after {failures} failed connects in a row: {why}", endpoint.name);
         shared.news.tell();
     }
     context.next = match context.snapshot.selector.after_connect_failure(&mut selection, now) {
-        AfterFailure::RetrySame { at, until } => Next::RetrySame { selection, at, until },
+        AfterFailure::RetrySame { at, until } => {
+            if let Some((targets, place)) = context.targets().zip(place) {
+                targets.traffic[place].of(context.worker).connect_retries.one();
+            }
+            Next::RetrySame { selection, at, until }
+        }
         AfterFailure::Reselect => Next::SelectAgain(selection),
     };
 }

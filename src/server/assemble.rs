@@ -5,12 +5,17 @@ use crate::config::{Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, Pro
 use crate::engine::upstream::{Origin, OriginTls, Patience};
 use crate::health::{Check, HttpCheck, Observed, Probe, Thresholds};
 use crate::id::{Interner, TooManyNames};
-use crate::persistence::settings::By;
-use crate::persistence::{Selector, SelectorLive};
+use crate::metrics::PerWorker;
+use crate::metrics::tally::{BackendTally, GroupTally, ListenerTally, PoolTally, RouteTally};
+use crate::persistence::client_class::Why;
+use crate::persistence::cookie::CookieRefusal;
+use crate::persistence::settings::{By, GroupSettings};
+use crate::persistence::{Outcome, Selector, SelectorLive};
 use crate::pool::{Backend, BackendLive, Node, NodeLive, Pool};
 use crate::route::{RouteSpec, RouteTable};
 use crate::snapshot::{
-    Address, Binds, Endpoint, EndpointRules, ListenerRoutes, PoolTargets, Route, RouteGroup, Snapshot,
+    Address, Binds, Endpoint, EndpointRules, GroupTraffic, ListenerRoutes, PoolTargets, Route, RouteGroup,
+    Snapshot,
 };
 use parking_lot::Mutex;
 use pingora::listeners::tls::Acceptor;
@@ -102,7 +107,13 @@ pub(super) fn assemble(
         groups.collect(),
         &live.selector,
     );
-    let snapshot = Snapshot { listeners: listener_routes(config)?, routes: routes(config), pools, selector };
+    let snapshot = Snapshot {
+        listeners: listener_routes(config, workers)?,
+        routes: routes(config, workers),
+        groups: groups_traffic(config, workers),
+        pools,
+        selector,
+    };
     Ok(Assembled { snapshot, observed, addresses })
 }
 
@@ -179,8 +190,11 @@ fn assemble_pool(
         ConnectionAuth::Always => Binds::Always,
         ConnectionAuth::Never => Binds::Never,
     };
+    let traffic =
+        endpoints.iter().map(|_| Arc::new(PerWorker::new(workers, BackendTally::default))).collect();
+    let tally = Arc::new(PerWorker::new(workers, PoolTally::default));
     let ejecting = Mutex::default();
-    Ok((PoolTargets { pool, name, endpoints, binds, ejecting }, observed))
+    Ok((PoolTargets { pool, name, endpoints, traffic, tally, binds, ejecting }, observed))
 }
 
 fn check(configured: &ProbeCheck) -> Check {
@@ -208,7 +222,7 @@ fn spread(observed: &mut [(Observed, Duration)]) {
     }
 }
 
-fn routes(config: &Config) -> Vec<Route> {
+fn routes(config: &Config, workers: usize) -> Vec<Route> {
     let route = |route: &crate::config::Route| Route {
         name: route.name.as_str().into(),
         pool: route.pool,
@@ -219,12 +233,24 @@ fn routes(config: &Config) -> Vec<Route> {
             hold: config.groups[index].hold,
             by_class: config.groups[index].by == By::Auto,
         }),
+        listener: route.listener,
         max_body: route.max_body,
+        tally: Arc::new(PerWorker::new(workers, || RouteTally::new(config.pools[route.pool].backends.len()))),
     };
     config.routes.iter().map(route).collect()
 }
 
-fn listener_routes(config: &Config) -> Result<Vec<ListenerRoutes>, AssemblyError> {
+fn groups_traffic(config: &Config, workers: usize) -> Vec<GroupTraffic> {
+    let make = || GroupTally::new(Outcome::ALL.len(), Why::ALL.len(), CookieRefusal::ALL.len());
+    let group = |settings: &GroupSettings| GroupTraffic {
+        name: settings.name.as_str().into(),
+        by: settings.by,
+        tally: Arc::new(PerWorker::new(workers, make)),
+    };
+    config.groups.iter().map(group).collect()
+}
+
+fn listener_routes(config: &Config, workers: usize) -> Result<Vec<ListenerRoutes>, AssemblyError> {
     let mut listeners = Vec::new();
     for (index, listener) in config.listeners.iter().enumerate() {
         let specs =
@@ -233,7 +259,8 @@ fn listener_routes(config: &Config) -> Result<Vec<ListenerRoutes>, AssemblyError
             );
         let table =
             RouteTable::build(specs.collect()).map_err(|_| AssemblyError::Routes(listener.name.clone()))?;
-        listeners.push(ListenerRoutes { name: listener.name.as_str().into(), table });
+        let tally = Arc::new(PerWorker::new(workers, ListenerTally::default));
+        listeners.push(ListenerRoutes { name: listener.name.as_str().into(), table, tally });
     }
     Ok(listeners)
 }

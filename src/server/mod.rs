@@ -9,18 +9,23 @@
 //! listeners only before it starts. Its listening services are driven here directly.
 
 mod assemble;
+mod figures;
+mod groups;
 mod listen;
 mod resolve;
 mod tls;
+mod vitals;
 mod worker;
 
 pub use assemble::{AssemblyError, LiveState};
 pub use listen::BindError;
 
+use crate::admin::{Admin, Token};
 use crate::clock::CoarseClock;
 use crate::config::{AccessLogTarget, Config, LogFormat};
 use crate::health;
-use crate::proxy::{AccessLog, Counters, LogSink, LogStyle, RequestIds, Shared};
+use crate::metrics::Registry;
+use crate::proxy::{AccessLog, Figures, LogSink, LogStyle, RequestIds, Shared};
 use crate::snapshot::HealthNews;
 use arc_swap::ArcSwap;
 use log::{info, warn};
@@ -29,7 +34,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
-use worker::{Active, Workers};
+use vitals::EdgeVitals;
+use worker::{Active, Heartbeats, Workers};
 
 /// How often the coarse clock is read.
 const CLOCK_INTERVAL: Duration = Duration::from_millis(20);
@@ -48,6 +54,8 @@ pub enum StartError {
     Bind(BindError),
     /// A part of the configuration turned out unusable.
     Assembly(AssemblyError),
+    /// The admin token cannot be used.
+    Token(String),
     /// The access log cannot be opened.
     AccessLog(std::io::Error),
     /// The system gave no thread, runtime or signal handler.
@@ -59,6 +67,7 @@ impl std::fmt::Display for StartError {
         match self {
             Self::Bind(error) => error.fmt(formatter),
             Self::Assembly(error) => error.fmt(formatter),
+            Self::Token(why) => write!(formatter, "admin.token_file: {why}"),
             Self::AccessLog(_) => formatter.write_str("the access log cannot be opened"),
             Self::System(_) => formatter.write_str("the system refused a thread or a signal handler"),
         }
@@ -70,6 +79,7 @@ impl std::error::Error for StartError {
         match self {
             Self::Bind(error) => error.source(),
             Self::Assembly(error) => error.source(),
+            Self::Token(_) => None,
             Self::AccessLog(error) | Self::System(error) => Some(error),
         }
     }
@@ -87,13 +97,13 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let assembled = assemble::assemble(config, &live, threads).map_err(StartError::Assembly)?;
     let acceptors = assemble::acceptors(config).map_err(StartError::Assembly)?;
     let sockets = listen::bind(&config.listeners, threads).map_err(StartError::Bind)?;
+    let (admin_socket, token) = prepare_admin(config)?;
     let (access_log, log_writer) = start_access_log(config)?;
     let shared = Arc::new(Shared {
         snapshot: ArcSwap::from_pointee(assembled.snapshot),
         clock: clock.clone(),
         news: HealthNews::default(),
         waiting: Semaphore::new(config.limits.waiting),
-        counters: Counters::default(),
         access_log,
         request_ids: RequestIds::default(),
     });
@@ -109,11 +119,18 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         }
         tokio::spawn(resolve::keep_resolved(assembled.addresses, stopping.clone()));
         tokio::spawn(sweep_pins(shared.clone(), stopping.clone()));
-        let active = Active::new(config.limits.connections);
-        let workers = Workers::start(config, &shared, &acceptors, sockets, &active, &stopping)
+        let active = Active::new("limits.connections", config.limits.connections);
+        let beat = Arc::new(Heartbeats::new(clock.clone(), threads));
+        let mut workers = Workers::start(config, &shared, &acceptors, sockets, &active, &stopping, &beat)
             .map_err(StartError::System)?;
+        if let Some(bound) = admin_socket {
+            let vitals = EdgeVitals { shared: shared.clone(), beat, stopping: stopping.clone() };
+            let admin = Admin::new(registry(config, &shared, vitals.clone()), vitals, token);
+            workers.start_admin(config, bound, admin).map_err(StartError::System)?;
+        }
         workers.announce();
         tokio::spawn(announce_ready(shared.clone(), stopping.clone()));
+        tokio::spawn(groups::watch(shared.clone(), stopping.clone()));
         signals.wait_for_stop(&shared).await;
         info!(
             "stopping: no new connections, waiting up to {:?} for requests in flight",
@@ -133,9 +150,6 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         workers.finish();
         Ok(())
     });
-    if let Some(summary) = shared.counters.summary() {
-        info!("{summary}");
-    }
     // The runtime's tasks hold the log and end with it; a look-up of a name may be stuck, and is left behind.
     control.shutdown_background();
     drop(shared);
@@ -160,6 +174,28 @@ fn raise_descriptor_limit(connections: usize) {
              raise the hard limit (systemd: LimitNOFILE) or lower the number"
         );
     }
+}
+
+/// The admin listener's socket and token, if there is to be one.
+fn prepare_admin(config: &Config) -> Result<(Option<listen::Bound>, Option<Token>), StartError> {
+    let Some(address) = config.admin.bind else { return Ok((None, None)) };
+    let listener = crate::config::Listener {
+        name: "admin".to_owned(),
+        bind: vec![address],
+        tls: None,
+        keepalive: Duration::ZERO,
+    };
+    let bound = listen::bind(&[listener], 1).map_err(StartError::Bind)?;
+    let token = config.admin.token_file.as_deref().map(Token::read).transpose().map_err(StartError::Token)?;
+    Ok((bound.into_iter().next(), token))
+}
+
+/// Everybody who has figures to tell.
+fn registry(config: &Config, shared: &Arc<Shared>, vitals: EdgeVitals) -> Registry {
+    let registry = Registry::new();
+    registry.add(Figures::new(shared.clone(), config.limits.waiting));
+    registry.add(figures::EdgeFigures::new(config, vitals));
+    registry
 }
 
 fn start_access_log(
@@ -244,15 +280,8 @@ async fn sweep_pins(shared: Arc<Shared>, mut stopping: watch::Receiver<bool>) {
 
 /// Says so once every backend's first probe has answered, or its start grace is over.
 async fn announce_ready(shared: Arc<Shared>, mut stopping: watch::Receiver<bool>) {
-    use crate::pool::Fitness;
     let mut news = shared.news.listen();
-    let known = || {
-        let now = shared.clock.refresh().mono;
-        let snapshot = shared.snapshot.load();
-        let mut endpoints = snapshot.pools.iter().flat_map(|pool| &pool.endpoints);
-        endpoints.all(|endpoint| endpoint.backend.fitness(now) != Fitness::Unknown)
-    };
-    while !known() {
+    while vitals::waits_for(&shared).is_some() {
         tokio::select! {
             _ = news.changed() => {}
             () = tokio::time::sleep(Duration::from_millis(250)) => {}

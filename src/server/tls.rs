@@ -28,6 +28,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Problem> {
     }
 }
 
+/// When the first certificate of a file expires, in seconds since 1970.
+pub(super) fn expiry(file: &Path) -> Option<i64> {
+    use x509_parser::prelude::{FromDer, X509Certificate};
+    let chain = certificates(file).ok()?;
+    let (_, certificate) = X509Certificate::from_der(chain.first()?).ok()?;
+    Some(certificate.validity().not_after.timestamp())
+}
+
 /// What accepts TLS on a listener: made once and shared by all workers, so that sessions resume on any.
 ///
 /// The handshake is driven by the worker and not by Pingora's listener, which gives it a minute and a place

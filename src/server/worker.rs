@@ -2,12 +2,16 @@
 
 use super::event;
 use super::listen::Bound;
+use crate::admin::Admin;
 use crate::client_addr::canonical;
+use crate::clock::{CoarseClock, Millis};
 use crate::config::Config;
 use crate::engine::deadline::SWEEP_INTERVAL;
 use crate::engine::stream::Downstream;
 use crate::engine::upstream::sweep_idle;
-use crate::engine::{Connection, Settings, Worker, serve};
+use crate::engine::{Connection, Handler, Settings, Worker, serve};
+use crate::metrics::PerWorker;
+use crate::metrics::tally::ListenerTally;
 use crate::proxy::{Edge, Shared};
 use async_trait::async_trait;
 use log::{debug, error, info, warn};
@@ -24,7 +28,7 @@ use pingora::services::listening::Service;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::IntoRawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
@@ -32,12 +36,17 @@ use tokio::sync::{Notify, watch};
 /// The longest an answer of the edge's own may take to be written.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 
+/// The admin listener's own bounds: a few scrapers and people.
+const ADMIN_CONNECTIONS: usize = 64;
+const ADMIN_KEEPALIVE: Duration = Duration::from_secs(120);
+
 /// Connections that are open, and the bound on them.
 #[derive(Clone, Debug)]
 pub(super) struct Active(Arc<ActiveState>);
 
 #[derive(Debug)]
 struct ActiveState {
+    what: &'static str,
     count: AtomicUsize,
     limit: usize,
     full: AtomicBool,
@@ -45,8 +54,10 @@ struct ActiveState {
 }
 
 impl Active {
-    pub(super) fn new(limit: usize) -> Self {
+    /// `what` has the bound, for the message that says so.
+    pub(super) fn new(what: &'static str, limit: usize) -> Self {
         Self(Arc::new(ActiveState {
+            what,
             count: AtomicUsize::new(0),
             limit,
             full: AtomicBool::new(false),
@@ -66,7 +77,7 @@ impl Active {
             return Some(place);
         }
         if !self.0.full.swap(true, Ordering::Relaxed) {
-            warn!("{} connections are open, more are refused (limits.connections)", self.0.limit);
+            warn!("{} connections are open, more are refused ({})", self.0.limit, self.0.what);
         }
         None
     }
@@ -85,6 +96,19 @@ impl Active {
 
 struct Place(Active);
 
+/// A place and its count: dropped on the worker that counted it.
+struct Entered {
+    _place: Place,
+    tally: Arc<PerWorker<ListenerTally>>,
+    worker: usize,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.tally.of(self.worker).closed.one();
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let state = &self.0.0;
@@ -100,27 +124,29 @@ impl Drop for Place {
 }
 
 /// Takes connections from one of Pingora's listeners and serves them.
-struct ConnectionApp {
-    edge: Arc<Edge>,
+struct ConnectionApp<H> {
+    handler: Arc<H>,
     settings: Arc<Settings>,
     worker: Arc<Worker>,
+    number: usize,
     active: Active,
     acceptor: Option<Arc<Acceptor>>,
     local: SocketAddr,
+    tally: Arc<PerWorker<ListenerTally>>,
 }
 
 #[async_trait]
-impl ServerApp for ConnectionApp {
+impl<H: Handler> ServerApp for ConnectionApp<H> {
     async fn process_new(self: &Arc<Self>, stream: Stream, stopping: &ShutdownWatch) -> Option<Stream> {
-        let place = self.active.enter()?;
+        let place = self.enter()?;
         // The listener itself speaks no TLS, so this is what it accepted.
         let stream = stream.into_any().downcast::<L4Stream>().ok()?;
         let connection = self.connection(&stream);
-        let (edge, settings, worker) = (self.edge.clone(), self.settings.clone(), self.worker.clone());
+        let (handler, settings, worker) = (self.handler.clone(), self.settings.clone(), self.worker.clone());
         // A task of its own: Pingora's is larger than an idle connection must be.
         match self.acceptor.clone() {
             None => {
-                let serving = serve(Downstream::Plain(stream), connection, edge, settings, worker);
+                let serving = serve(Downstream::Plain(stream), connection, handler, settings, worker);
                 tokio::spawn(async move {
                     serving.await;
                     drop(place);
@@ -137,11 +163,11 @@ impl ServerApp for ConnectionApp {
                     };
                     drop(stopping);
                     match accepted {
-                        Ok(stream) => serve(stream, connection, edge, settings, worker).await,
+                        Ok(stream) => serve(stream, connection, handler, settings, worker).await,
                         Err(why) => {
                             // Whoever sends garbage must not be able to fill the log.
                             debug!("TLS handshake with {} failed: {why}", connection.client);
-                            edge.shared.counters.refused("tls_handshake");
+                            place.tally.of(place.worker).handshakes_failed.one();
                         }
                     }
                     drop(place);
@@ -165,7 +191,17 @@ async fn accept(
     }
 }
 
-impl ConnectionApp {
+impl<H> ConnectionApp<H> {
+    fn enter(&self) -> Option<Entered> {
+        let tally = self.tally.of(self.number);
+        let Some(place) = self.active.enter() else {
+            tally.over_limit.one();
+            return None;
+        };
+        tally.accepted.one();
+        Some(Entered { _place: place, tally: self.tally.clone(), worker: self.number })
+    }
+
     fn connection(&self, stream: &L4Stream) -> Connection {
         let digest = stream.get_socket_digest();
         let inet = |address: Option<&PingoraAddr>| address.and_then(PingoraAddr::as_inet).copied();
@@ -183,16 +219,69 @@ impl ConnectionApp {
     }
 }
 
-/// What one worker thread is given.
-struct Share {
-    sockets: Vec<(usize, SocketAddr, std::net::TcpListener)>,
-    shared: Arc<Shared>,
-    settings: Vec<Arc<Settings>>,
-    acceptors: Vec<Option<Arc<Acceptor>>>,
+/// A socket of a listener, and what serves its connections.
+struct Accepting<H> {
+    socket: std::net::TcpListener,
+    address: SocketAddr,
+    handler: Arc<H>,
+    settings: Arc<Settings>,
+    acceptor: Option<Arc<Acceptor>>,
+    tally: Arc<PerWorker<ListenerTally>>,
+}
+
+/// What one thread is given.
+struct Share<H> {
+    name: String,
+    number: usize,
+    accepting: Vec<Accepting<H>>,
     active: Active,
     stopping: watch::Receiver<bool>,
     stop_flag: Arc<AtomicBool>,
     finish: watch::Receiver<bool>,
+    beat: Option<Arc<Heartbeats>>,
+}
+
+impl<H: Handler> Share<H> {
+    fn start(self) -> std::io::Result<JoinHandle<()>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        std::thread::Builder::new().name(self.name.clone()).spawn(move || runtime.block_on(work(self)))
+    }
+}
+
+/// When each worker was last seen at work.
+#[derive(Debug)]
+pub(super) struct Heartbeats {
+    clock: Arc<CoarseClock>,
+    last: Box<[AtomicU64]>,
+}
+
+impl Heartbeats {
+    /// A worker looks around four times a second; one that has not for so long is stuck.
+    const STUCK: Duration = Duration::from_secs(10);
+
+    pub(super) fn new(clock: Arc<CoarseClock>, workers: usize) -> Self {
+        let now = clock.refresh().mono.0;
+        Self { clock, last: (0..workers).map(|_| AtomicU64::new(now)).collect() }
+    }
+
+    fn beat(&self, worker: usize) {
+        if let Some(last) = self.last.get(worker) {
+            last.store(self.clock.refresh().mono.0, Ordering::Relaxed);
+        }
+    }
+
+    /// # Errors
+    /// Which worker is stuck.
+    pub(super) fn all_alive(&self) -> Result<(), String> {
+        let now = self.clock.refresh().mono;
+        for (worker, last) in self.last.iter().enumerate() {
+            let silent = now.since(Millis(last.load(Ordering::Relaxed)));
+            if silent > Self::STUCK {
+                return Err(format!("worker {worker} has not moved for {} s", silent.as_secs()));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The running workers.
@@ -201,6 +290,18 @@ pub(super) struct Workers {
     stop_flag: Arc<AtomicBool>,
     finish: watch::Sender<bool>,
     listening: Vec<(String, SocketAddr)>,
+    admin: Option<SocketAddr>,
+}
+
+/// What every connection of a listener has in common.
+fn settings(config: &Config, keepalive: Duration) -> Arc<Settings> {
+    Arc::new(Settings {
+        head_bytes: config.limits.request_header_bytes,
+        head_timeout: config.limits.header_timeout,
+        keepalive,
+        requests: config.limits.requests_per_connection,
+        answer_patience: ANSWER_PATIENCE,
+    })
 }
 
 impl Workers {
@@ -211,52 +312,76 @@ impl Workers {
         bound: Vec<Bound>,
         active: &Active,
         stopping: &watch::Receiver<bool>,
+        beat: &Arc<Heartbeats>,
     ) -> std::io::Result<Self> {
-        let settings: Vec<Arc<Settings>> = config
-            .listeners
-            .iter()
-            .map(|listener| {
-                Arc::new(Settings {
-                    head_bytes: config.limits.request_header_bytes,
-                    head_timeout: config.limits.header_timeout,
-                    keepalive: listener.keepalive,
-                    requests: config.limits.requests_per_connection,
-                    answer_patience: ANSWER_PATIENCE,
-                })
-            })
-            .collect();
+        let settings: Vec<_> =
+            config.listeners.iter().map(|listener| settings(config, listener.keepalive)).collect();
         let listening = bound
             .iter()
             .map(|bound| (config.listeners[bound.listener].name.clone(), bound.address))
             .collect();
         let count = bound.first().map_or(0, |bound| bound.sockets.len());
-        let mut shares: Vec<Vec<_>> = (0..count).map(|_| Vec::new()).collect();
+        let mut shares: Vec<Vec<Accepting<Edge>>> = (0..count).map(|_| Vec::new()).collect();
+        let snapshot = shared.snapshot.load();
         for Bound { listener, address, sockets } in bound {
-            for (share, socket) in shares.iter_mut().zip(sockets) {
-                share.push((listener, address, socket));
+            for (worker, (share, socket)) in shares.iter_mut().zip(sockets).enumerate() {
+                share.push(Accepting {
+                    socket,
+                    address,
+                    handler: Arc::new(Edge { listener, worker, shared: shared.clone() }),
+                    settings: settings[listener].clone(),
+                    acceptor: acceptors[listener].clone(),
+                    tally: snapshot.listeners[listener].tally.clone(),
+                });
             }
         }
         let stop_flag = Arc::new(AtomicBool::new(false));
         let (finish, finished) = watch::channel(false);
         let mut threads = Vec::new();
-        for (index, sockets) in shares.into_iter().enumerate() {
+        for (number, accepting) in shares.into_iter().enumerate() {
             let share = Share {
-                sockets,
-                shared: shared.clone(),
-                settings: settings.clone(),
-                acceptors: acceptors.to_vec(),
+                name: format!("worker-{number}"),
+                number,
+                accepting,
                 active: active.clone(),
                 stopping: stopping.clone(),
                 stop_flag: stop_flag.clone(),
                 finish: finished.clone(),
+                beat: Some(beat.clone()),
             };
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let thread = std::thread::Builder::new()
-                .name(format!("worker-{index}"))
-                .spawn(move || runtime.block_on(work(share)))?;
-            threads.push(thread);
+            threads.push(share.start()?);
         }
-        Ok(Self { threads, stop_flag, finish, listening })
+        Ok(Self { threads, stop_flag, finish, listening, admin: None })
+    }
+
+    /// Serves the admin interface on a thread of its own, until everything else has ended: what stops can
+    /// still be watched.
+    pub(super) fn start_admin(&mut self, config: &Config, bound: Bound, admin: Admin) -> std::io::Result<()> {
+        let handler = Arc::new(admin);
+        let tally = Arc::new(PerWorker::new(1, ListenerTally::default));
+        let finished = self.finish.subscribe();
+        let address = bound.address;
+        let accepting = bound.sockets.into_iter().map(|socket| Accepting {
+            socket,
+            address,
+            handler: handler.clone(),
+            settings: settings(config, ADMIN_KEEPALIVE),
+            acceptor: None,
+            tally: tally.clone(),
+        });
+        let share = Share {
+            name: "admin".to_owned(),
+            number: 0,
+            accepting: accepting.collect(),
+            active: Active::new("the admin listener", ADMIN_CONNECTIONS),
+            stopping: finished.clone(),
+            stop_flag: Arc::new(AtomicBool::new(false)),
+            finish: finished,
+            beat: None,
+        };
+        self.threads.push(share.start()?);
+        self.admin = Some(address);
+        Ok(())
     }
 
     /// Says, for people and for machines, where connections are accepted.
@@ -264,6 +389,10 @@ impl Workers {
         for (listener, address) in &self.listening {
             info!("listener {listener} accepts connections on {address}");
             event(&serde_json::json!({ "event": "listening", "listener": listener, "address": address }));
+        }
+        if let Some(address) = self.admin {
+            info!("metrics are at http://{address}/metrics");
+            event(&serde_json::json!({ "event": "admin_listening", "address": address }));
         }
     }
 
@@ -285,16 +414,18 @@ impl Workers {
 }
 
 /// The life of a worker thread.
-async fn work(share: Share) {
+async fn work<H: Handler>(share: Share<H>) {
     let worker = Arc::new(Worker::new(share.stop_flag.clone()));
-    for (listener, address, socket) in share.sockets {
+    for Accepting { socket, address, handler, settings, acceptor, tally } in share.accepting {
         let app = ConnectionApp {
-            edge: Arc::new(Edge { listener, shared: share.shared.clone() }),
-            settings: share.settings[listener].clone(),
+            handler,
+            settings,
             worker: worker.clone(),
+            number: share.number,
             active: share.active.clone(),
-            acceptor: share.acceptors[listener].clone(),
+            acceptor,
             local: address,
+            tally,
         };
         let config = ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::unbuffered());
         let mut service = Service::new(format!("listener {address}"), app);
@@ -316,6 +447,9 @@ async fn work(share: Share) {
             _ = interval.tick() => {}
             _ = stopping.wait_for(|stopping| *stopping), if !stopped => stopped = true,
             _ = finish.wait_for(|finish| *finish) => return,
+        }
+        if let Some(beat) = &share.beat {
+            beat.beat(share.number);
         }
         worker.deadlines.sweep(started.elapsed(), stopped);
         sweep_idle(Instant::now(), stopped);

@@ -1,6 +1,8 @@
 //! The edge as a child process: its configuration, its output as events, its end.
 
 use super::PATIENCE;
+use super::client::{get, once};
+use super::metrics::Metrics;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
@@ -42,7 +44,7 @@ impl Edge {
     /// Starts it and does not wait.
     pub fn spawn(configuration: &str) -> Edge {
         let directory = tempfile::tempdir().unwrap();
-        let file = write(directory.path(), "edge.yaml", configuration);
+        let file = write(directory.path(), "edge.yaml", &with_admin(configuration));
         let mut child = command(["run", "--config"])
             .arg(file)
             .stdin(Stdio::null())
@@ -118,6 +120,21 @@ impl Edge {
         })
     }
 
+    /// The address of the admin listener.
+    #[track_caller]
+    pub fn admin(&self) -> SocketAddr {
+        self.wait("the address of the admin listener", |lines| {
+            let event = lines.events.iter().find(|e| e["event"] == "admin_listening")?;
+            Some(event["address"].as_str()?.parse().unwrap())
+        })
+    }
+
+    /// What it tells Prometheus now.
+    #[track_caller]
+    pub fn metrics(&self) -> Metrics {
+        Metrics::parse(&once(self.admin(), get("/metrics")).expect(200).text())
+    }
+
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -172,6 +189,13 @@ pub fn stopped(mut child: Child) -> Option<i32> {
         let _ = kill_process(pid, Signal::KILL);
     }
     ended.expect("it never ended").code()
+}
+
+/// Edges of parallel tests cannot share the default port of the admin listener.
+fn with_admin(configuration: &str) -> String {
+    let has_one = configuration.lines().any(|line| line.starts_with("admin:"));
+    let more = if has_one { "" } else { "\nadmin: { bind: \"127.0.0.1:0\" }\n" };
+    format!("{configuration}{more}")
 }
 
 /// The binary with arguments.

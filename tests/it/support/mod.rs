@@ -4,6 +4,7 @@ pub mod client;
 pub mod edge;
 pub mod farm;
 pub mod http;
+pub mod metrics;
 pub mod mim;
 pub mod origin;
 

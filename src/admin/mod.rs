@@ -1,0 +1,152 @@
+//! The admin interface: metrics and the state of the edge, over HTTP on a listener of its own.
+//!
+//! ```text
+//! GET /metrics   Prometheus' text format; with the token, where there is one
+//! GET /healthz   200 while the process works
+//! GET /readyz    200 while it should get requests: not before the first probes, not while it stops
+//! ```
+//!
+//! It is served by the same engine as everything else, so that what a stranger sends meets the same parser,
+//! bounds and deadlines, on a thread of its own, so that a scrape costs no request. A web framework was
+//! rejected: a second parser to trust, for three paths.
+
+mod token;
+pub use token::Token;
+
+use crate::engine::edits::Edits;
+use crate::engine::handler::BackendEnd;
+use crate::engine::head::{RequestHead, ResponseHead};
+use crate::engine::refusal::Refusal;
+use crate::engine::upstream::ConnectError;
+use crate::engine::{Answer, Binding, Bindings, Choice, Connection, Failure, Handler, Step, Summary};
+use crate::metrics::Registry;
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// What Prometheus expects (its exposition formats, text format 0.0.4).
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Says how the edge is.
+pub trait Vitals: Send + Sync + 'static {
+    /// Whether the process does its work.
+    ///
+    /// # Errors
+    /// What does not move any more.
+    fn alive(&self) -> Result<(), String>;
+
+    /// Whether requests should be sent here.
+    ///
+    /// # Errors
+    /// What is waited for, or that it stops.
+    fn ready(&self) -> Result<(), String>;
+}
+
+/// The handler of the admin listener.
+pub struct Admin {
+    registry: Registry,
+    vitals: Box<dyn Vitals>,
+    token: Option<Token>,
+}
+
+impl Admin {
+    /// Tells what `registry` and `vitals` say; metrics only to those who know the token, if there is one.
+    #[must_use]
+    pub fn new(registry: Registry, vitals: impl Vitals, token: Option<Token>) -> Self {
+        Self { registry, vitals: Box::new(vitals), token }
+    }
+
+    fn answer_to(&self, request: &RequestHead<'_, '_>) -> Answer {
+        let path = request.path().split('?').next().unwrap_or_default();
+        if !matches!(path, "/metrics" | "/healthz" | "/readyz") {
+            return text(404, "there is /metrics, /healthz and /readyz".to_owned());
+        }
+        if !matches!(request.method, "GET" | "HEAD") {
+            let mut answer = text(405, "expected GET".to_owned());
+            answer.lines = "Allow: GET, HEAD\r\n".into();
+            return answer;
+        }
+        match path {
+            "/healthz" => verdict(self.vitals.alive(), "ok"),
+            "/readyz" => verdict(self.vitals.ready(), "ready"),
+            _ if !self.is_allowed(request) => {
+                let mut answer = text(401, "expected the admin token".to_owned());
+                answer.lines = "WWW-Authenticate: Bearer\r\n".into();
+                answer
+            }
+            _ => Answer { content_type: METRICS_TYPE, ..text(200, self.registry.told()) },
+        }
+    }
+
+    fn is_allowed(&self, request: &RequestHead<'_, '_>) -> bool {
+        let Some(token) = &self.token else { return true };
+        let mut fields = request.fields.each("authorization");
+        match (fields.next(), fields.next()) {
+            (Some(field), None) => token.is_in(field),
+            _ => false,
+        }
+    }
+}
+
+fn verdict(verdict: Result<(), String>, good: &str) -> Answer {
+    match verdict {
+        Ok(()) => text(200, format!("{good}\n")),
+        Err(why) => text(503, format!("{why}\n")),
+    }
+}
+
+fn text(status: u16, mut body: String) -> Answer {
+    if !body.ends_with('\n') {
+        body.push('\n');
+    }
+    Answer {
+        status,
+        content_type: Answer::PLAIN,
+        lines: Cow::Borrowed(""),
+        body: Cow::Owned(body),
+        close: false,
+        reason: "admin",
+    }
+}
+
+impl Handler for Admin {
+    type Context = ();
+
+    fn admit(
+        &self,
+        _connection: &Connection,
+        request: &RequestHead<'_, '_>,
+        _edits: &mut Edits<'_>,
+    ) -> ((), Step) {
+        ((), Step::Answer(self.answer_to(request)))
+    }
+
+    async fn choose(&self, _context: &mut (), _bindings: Bindings<'_>) -> Choice {
+        // Every request was answered when it was admitted.
+        Choice::Answer(text(404, String::new()))
+    }
+
+    fn connected(&self, _context: &mut (), _took: Option<Duration>) {}
+
+    fn unreachable(&self, _context: &mut (), _error: &ConnectError) {}
+
+    fn respond(
+        &self,
+        _context: &mut (),
+        _response: &ResponseHead<'_, '_>,
+        _edits: &mut Edits<'_>,
+    ) -> Option<Binding> {
+        None
+    }
+
+    fn rescue(&self, _context: &mut (), _failure: &Failure) -> Answer {
+        text(400, "the request is malformed".to_owned())
+    }
+
+    fn refused(&self, _connection: &Connection, refusal: Refusal) -> Answer {
+        Answer { close: true, ..text(refusal.status(), format!("refused: {refusal}")) }
+    }
+
+    fn end(&self, _context: (), summary: &Summary) {
+        debug_assert_eq!(summary.backend, BackendEnd::Unjudged);
+    }
+}

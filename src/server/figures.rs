@@ -1,0 +1,94 @@
+//! What the edge as a whole tells at a scrape: its farm, its bounds, its certificates.
+
+use super::tls;
+use super::vitals::EdgeVitals;
+use crate::admin::Vitals;
+use crate::config::Config;
+use crate::metrics::names::{self, Family};
+use crate::metrics::{Samples, Source};
+use crate::pool::{AdminState, DownCause, Fitness};
+use crate::snapshot::Endpoint;
+
+/// Tells the figures that are not counted for requests.
+pub(super) struct EdgeFigures {
+    vitals: EdgeVitals,
+    connections: usize,
+    /// Listener, file, and when it expires.
+    certificates: Vec<(String, String, i64)>,
+}
+
+impl EdgeFigures {
+    pub(super) fn new(config: &Config, vitals: EdgeVitals) -> Self {
+        let certificate = |listener: &crate::config::Listener| {
+            let file = &listener.tls.as_ref()?.certificate;
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Some((listener.name.clone(), name, tls::expiry(file)?))
+        };
+        Self {
+            vitals,
+            connections: config.limits.connections,
+            certificates: config.listeners.iter().filter_map(certificate).collect(),
+        }
+    }
+}
+
+const FAMILIES: [&Family; 13] = [
+    &names::BUILD_INFO,
+    &names::READY,
+    &names::GROUP_NODES,
+    &names::GROUP_WHOLE_NODES,
+    &names::BACKEND_UP,
+    &names::BACKEND_EJECTED,
+    &names::BACKEND_HEALTH_CHANGES,
+    &names::BACKEND_EJECTIONS,
+    &names::NODE_STATE,
+    &names::PROBES,
+    &names::PROBE_DURATION,
+    &names::DOWNSTREAM_CONNECTIONS_LIMIT,
+    &names::CERTIFICATE_EXPIRY,
+];
+
+const STATES: [(&str, AdminState); 3] =
+    [("ready", AdminState::Ready), ("drain", AdminState::Drain), ("maintenance", AdminState::Maintenance)];
+
+impl Source for EdgeFigures {
+    fn families(&self) -> &[&'static Family] {
+        &FAMILIES
+    }
+
+    fn collect(&self, samples: &mut Samples) {
+        samples.gauge(&names::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
+        samples.flag(&names::READY, &[], self.vitals.ready().is_ok());
+        samples.gauge(&names::DOWNSTREAM_CONNECTIONS_LIMIT, &[], self.connections as f64);
+        for (listener, certificate, expires) in &self.certificates {
+            samples.gauge(&names::CERTIFICATE_EXPIRY, &[listener, certificate], *expires as f64);
+        }
+        let shared = &self.vitals.shared;
+        let now = shared.clock.refresh().mono;
+        let snapshot = shared.snapshot.load();
+        let mut told = Vec::new();
+        for pool in &snapshot.pools {
+            for endpoint in &pool.endpoints {
+                let node = &endpoint.backend.node;
+                let labels: [&str; 2] = [&pool.name, &node.name];
+                let up = endpoint.backend.fitness(now) == Fitness::Up;
+                samples.flag(&names::BACKEND_UP, &labels, up);
+                self::endpoint(samples, labels, endpoint);
+                if !told.contains(&node.id) {
+                    told.push(node.id);
+                    for (word, state) in STATES {
+                        samples.flag(&names::NODE_STATE, &[&node.name, word], node.admin() == state);
+                    }
+                }
+            }
+        }
+        for group in snapshot.selector.groups() {
+            samples.gauge(&names::GROUP_NODES, &[group.name()], group.pins().count() as f64);
+        }
+    }
+}
+
+fn endpoint(samples: &mut Samples, labels: [&str; 2], endpoint: &Endpoint) {
+    let ejected = endpoint.backend.live.down_cause() == Some(DownCause::Ejected);
+    samples.flag(&names::BACKEND_EJECTED, &labels, ejected);
+}
