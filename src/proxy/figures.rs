@@ -144,7 +144,7 @@ fn route(samples: &mut Samples, snapshot: &Snapshot, route: &Route) {
     samples.count(&names::RESPONSE_BODY_BYTES, &labels, tally.total(|tally| &tally.response_bytes));
     for (place, reason) in REASONS.iter().enumerate() {
         let failed = tally.total(|tally| tally.failures.reason(place));
-        if failed > 0 {
+        if failed > 0 || ["no_node", "upstream_closed", "upstream_timeout"].contains(reason) {
             let [listener, route, pool] = labels;
             samples.count(&names::REQUEST_FAILURES, &[listener, route, pool, reason], failed);
         }
