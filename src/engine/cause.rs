@@ -58,6 +58,9 @@ fn tls(error: &TlsError) -> String {
 fn certificate(error: &CertificateError) -> String {
     match error {
         CertificateError::UnknownIssuer => "the certificate is not trusted: unknown issuer".to_owned(),
+        CertificateError::BadSignature => {
+            "the certificate is not trusted: another key than the issuer's has signed it".to_owned()
+        }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "the certificate has expired".to_owned()
         }

@@ -29,7 +29,9 @@ pub(super) fn judge(shared: &Shared, context: &RequestContext, summary: &Summary
     let now = shared.clock.refresh().mono;
     let times = &summary.times;
     let under_way = times.total.saturating_sub(times.queue + times.connect);
-    let sent = Millis(now.0.saturating_sub(u64::try_from(under_way.as_millis()).unwrap_or(u64::MAX)));
+    // Rounded up: of connections that break together none must seem to have been used after the break.
+    let under_way = u64::try_from(under_way.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+    let sent = Millis(now.0.saturating_sub(under_way));
     match targets.request_failed(endpoint, how, reason, sent, now) {
         Some(Ejection::Ejected(too_many)) => {
             let (name, duration) = (&endpoint.name, endpoint.rules.eject_for);

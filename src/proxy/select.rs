@@ -26,12 +26,22 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
         let decision = match std::mem::replace(&mut context.next, Next::Chosen) {
             Next::Select | Next::Chosen => snapshot.selector.select(route.pool, group, &context.facts(), now),
             Next::SelectAgain(selection) => snapshot.selector.select_again(selection, now),
+            Next::RetrySame { selection, .. } if waits_for_others(&selection) => {
+                // Its pin stays; the selector says how long the client is held.
+                snapshot.selector.finish(selection, now);
+                context.next = Next::Select;
+                continue;
+            }
             Next::RetrySame { selection, at, until } => {
                 let Ok(_place) = shared.waiting.try_acquire() else {
                     return refuse(context, "waiting_full");
                 };
                 count_wait(context, 2);
                 Box::pin(pause(shared, at)).await;
+                if waits_for_others(&selection) {
+                    context.next = Next::RetrySame { selection, at, until };
+                    continue;
+                }
                 context.chosen_at = shared.clock.refresh().mono;
                 let left = until.since(context.chosen_at);
                 match target(context, route.pool, &selection, bindings, left) {
@@ -82,6 +92,11 @@ fn count_wait(context: &RequestContext, place: usize) {
     if let Some(targets) = context.targets() {
         targets.tally.of(context.worker).waits[place].one();
     }
+}
+
+/// Whether another connect would be of no use: the selection's backend is down, and probes or time end that.
+fn waits_for_others(selection: &Selection) -> bool {
+    matches!(selection.backend().live.down_cause(), Some(DownCause::Probe | DownCause::Ejected))
 }
 
 fn refuse(context: &mut RequestContext, reason: &'static str) -> Choice {

@@ -14,6 +14,7 @@ mod curl;
 mod demo;
 mod docs;
 mod framing;
+mod health;
 mod idle;
 mod metrics;
 mod persistence;

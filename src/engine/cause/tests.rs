@@ -1,5 +1,5 @@
 use super::super::upstream::ConnectError;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use std::io;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt;
@@ -19,8 +19,9 @@ struct Node {
 }
 
 impl Node {
-    fn new() -> Node {
+    fn new(authority: &str) -> Node {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, authority);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let mut roots = RootCertStore::empty();
@@ -75,10 +76,12 @@ const BOTH: &[&SupportedProtocolVersion] = &[&TLS12, &TLS13];
 
 #[tokio::test]
 async fn certificates() {
-    let (mut node, stranger) = (Node::new(), Node::new());
+    let (mut node, stranger) = (Node::new("ours"), Node::new("theirs"));
     let trusting = |roots: &RootCertStore| client(roots, ring::default_provider(), BOTH);
     let cause = handshake(trusting(&stranger.roots), "mim.test", node.server(BOTH)).await;
     assert_eq!(cause, "the certificate is not trusted: unknown issuer");
+    let cause = handshake(trusting(&Node::new("ours").roots), "mim.test", node.server(BOTH)).await;
+    assert_eq!(cause, "the certificate is not trusted: another key than the issuer's has signed it");
     let cause = handshake(trusting(&node.roots), "portal.test", node.server(BOTH)).await;
     assert_eq!(cause, "the certificate is not for portal.test");
     let cause = handshake(trusting(&node.roots), "127.0.0.1", node.server(BOTH)).await;
@@ -93,7 +96,7 @@ async fn certificates() {
 
 #[tokio::test]
 async fn versions_and_ciphers() {
-    let node = Node::new();
+    let node = Node::new("ours");
     let provider = ring::default_provider();
     for (ours, theirs) in [(&TLS12, &TLS13), (&TLS13, &TLS12)] {
         let cause =
@@ -113,7 +116,7 @@ async fn versions_and_ciphers() {
 
 #[tokio::test]
 async fn a_port_that_speaks_something_else() {
-    let node = Node::new();
+    let node = Node::new("ours");
     for (said, expected) in [
         (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], "TLS towards a port that does not speak it"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "TLS towards a port that does not speak it"),

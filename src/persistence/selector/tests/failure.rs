@@ -35,6 +35,23 @@ fn a_node_that_comes_back_in_time_keeps_its_clients() {
 }
 
 #[test]
+fn an_ejected_node_is_waited_for_and_not_tried() {
+    let mut farm = Farm::new("a b", settings(By::SourceIp));
+    let (node, _) = farm.serve(0, 1);
+    farm.pass(5);
+    let live = &farm.backend(0, &node).live;
+    live.connect_failed(farm.now.mono);
+    farm.pass(5);
+    let live = &farm.backend(0, &node).live;
+    assert!(live.eject(farm.now.mono.after(Duration::from_secs(600)), farm.now.mono));
+    let wait = waits(farm.select(0, 1));
+    assert!(!wait.try_connect);
+    assert_eq!(wait.until, Millis(farm.now.mono.0 + HOLD), "the hold begins with the ejection");
+    farm.pass(HOLD);
+    assert_eq!(farm.serve(0, 1), (other(&node).into(), Outcome::Redispatched));
+}
+
+#[test]
 fn reject_refuses_and_keeps_the_pin() {
     let mut group = settings(By::SourceIp);
     group.unavailable = Unavailable::Reject;
