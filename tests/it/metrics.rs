@@ -2,6 +2,7 @@
 
 mod admin;
 
+use crate::support::PATIENCE;
 use crate::support::client::{Client, all_but_the_one_closed, get, once, once_from, post};
 use crate::support::edge::{Edge, Keys};
 use crate::support::farm::{Farm, single, site};
@@ -243,4 +244,43 @@ fn open_connections_and_requests_in_flight_are_there_while_they_last() {
     assert_eq!(metrics.value("downstream_connections_refused_total", &[("reason", "limit")]), 1.0);
     assert_eq!(metrics.value("downstream_connections_total", &[]), 4.0);
     assert_eq!(metrics.value("backend_requests_in_flight", &[]), 0.0);
+}
+
+#[test]
+fn lines_that_nobody_reads_are_dropped_and_counted_and_no_request_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("access.log");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Open at both ends, so that the edge can open it; but nobody reads yet.
+    let reader = std::fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
+    let origin = Origin::answering(|_| answer("200 OK", "", b""));
+    let log = format!("log: {{ access: {{ to: \"{}\" }} }}\n", pipe.display());
+    let edge = Edge::start(&single(&origin, "", &log));
+    let mut client = Client::connect(edge.address("web"));
+    let (batches, batch) = (100, 100);
+    for _ in 0..batches {
+        client.send(get("/a/path/that/fills/the/pipe").repeat(batch));
+        for _ in 0..batch {
+            client.response().expect(200);
+        }
+    }
+    let requests = (batches * batch) as f64;
+    // A request is counted behind its response.
+    let deadline = std::time::Instant::now() + PATIENCE;
+    let metrics = loop {
+        let metrics = edge.metrics();
+        if metrics.value("access_log_lines_total", &[]) == requests {
+            break metrics;
+        }
+        assert!(std::time::Instant::now() < deadline, "{requests} lines were never counted");
+    };
+    let dropped = metrics.value("access_log_dropped_lines_total", &[]);
+    assert!(dropped > 0.0 && dropped < requests, "{dropped}");
+    // Now somebody does: what was not dropped is there, every line whole.
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(reader));
+    let read = lines.take((requests - dropped) as usize);
+    for line in read {
+        let entry: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        assert_eq!(entry["path"], "/a/path/that/fills/the/pipe");
+    }
 }

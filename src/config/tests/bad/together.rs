@@ -235,12 +235,12 @@ pub(super) const ADMIN: &str = r##"
 - nodes:
 + admin: { bind: "0.0.0.0:9901" }
 + nodes:
-3:16: admin.bind: 0.0.0.0:9901, set token_file, or bind to 127.0.0.1 or [::1]: without a token whoever reaches it may steer the edge
+3:16: admin.bind: 0.0.0.0:9901, set token_file, or bind to 127.0.0.1 or [::1]: without a token whoever reaches it sees the whole farm
 
 - nodes:
 + admin: { bind: "10.20.0.1:0", token_file: null }
 + nodes:
-3:16: admin.bind: 10.20.0.1:0, set token_file, or bind to 127.0.0.1 or [::1]: without a token whoever reaches it may steer the edge
+3:16: admin.bind: 10.20.0.1:0, set token_file, or bind to 127.0.0.1 or [::1]: without a token whoever reaches it sees the whole farm
 
 - nodes:
 + admin: { bind: "[::]:9901", token_file: none.txt }
