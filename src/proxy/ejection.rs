@@ -21,11 +21,9 @@ pub(super) fn judge(shared: &Shared, context: &RequestContext, summary: &Summary
         BackendEnd::Closed => RequestFailure::Closed,
         BackendEnd::TimedOut => RequestFailure::TimedOut,
     };
+    // What ended the request may be another node's, after the one that closed could not be reached again.
+    let Some(reason @ ("upstream_closed" | "upstream_timeout")) = summary.failure else { return };
     let (Some(targets), Some(endpoint)) = (context.targets(), context.endpoint()) else { return };
-    let reason = match how {
-        RequestFailure::Closed => "upstream_closed",
-        RequestFailure::TimedOut => "upstream_timeout",
-    };
     let now = shared.clock.refresh().mono;
     let times = &summary.times;
     let under_way = times.total.saturating_sub(times.queue + times.connect);

@@ -6,7 +6,7 @@ use super::Address;
 use crate::clock::Millis;
 use crate::engine::upstream::{ConnectError, Origin};
 use crate::pool::ejection::{RequestFailure, Streak, TooMany};
-use crate::pool::{Backend, DownCause, Health};
+use crate::pool::{Backend, DownCause, Fitness, Health};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -146,10 +146,8 @@ impl Endpoint {
         live.connect_failed(began);
         self.doubt.notify_one();
         let failures = self.failed_connects.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if failures < self.rules.eject_after || live.health() != Health::Up {
-            return None;
-        }
-        if !live.unreachable(self.cause(), now) {
+        let too_many = failures >= self.rules.eject_after && live.fitness(now) == Fitness::Up;
+        if !too_many || !live.unreachable(self.cause(), now) {
             return None;
         }
         *self.why_down.lock() = Some(why().into());
