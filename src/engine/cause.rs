@@ -47,9 +47,9 @@ fn tls(error: &TlsError) -> String {
             "no common TLS version or cipher".to_owned()
         }
         TlsError::AlertReceived(alert) => format!("the node refused the TLS handshake: {alert:?}"),
-        TlsError::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion) => {
-            "TLS towards a port that does not speak it".to_owned()
-        }
+        TlsError::InvalidMessage(
+            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+        ) => "TLS towards a port that does not speak it".to_owned(),
         TlsError::InvalidCertificate(error) => certificate(error),
         other => format!("the TLS handshake failed: {other}"),
     }

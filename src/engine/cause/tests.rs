@@ -110,7 +110,8 @@ async fn versions_and_ciphers() {
     };
     let ours = with(|suite| format!("{:?}", suite.suite()).contains("AES_128"));
     let theirs = with(|suite| format!("{:?}", suite.suite()).contains("AES_256"));
-    let cause = handshake(client(&node.roots, ours, &[&TLS12]), "mim.test", node.server_of(theirs, &[&TLS12]));
+    let cause =
+        handshake(client(&node.roots, ours, &[&TLS12]), "mim.test", node.server_of(theirs, &[&TLS12]));
     assert_eq!(cause.await, "no common TLS version or cipher");
 }
 

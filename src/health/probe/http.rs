@@ -46,7 +46,11 @@ pub struct HttpCheck {
 impl std::fmt::Debug for HttpCheck {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { method, path, .. } = self;
-        formatter.debug_struct("HttpCheck").field("method", method).field("path", path).finish_non_exhaustive()
+        formatter
+            .debug_struct("HttpCheck")
+            .field("method", method)
+            .field("path", path)
+            .finish_non_exhaustive()
     }
 }
 

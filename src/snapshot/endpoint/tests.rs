@@ -69,7 +69,8 @@ fn only_time_ends_an_ejection() {
     assert_eq!(a.backend.slow_start_share(Millis(30_031)), 100, "its slow start begins");
     assert_eq!(a.why_down(), None);
     let tally = &a.tally;
-    let told = [&tally.ejections_closed, &tally.ejections_timed_out, &tally.went_down, &tally.went_up].map(told);
+    let told =
+        [&tally.ejections_closed, &tally.ejections_timed_out, &tally.went_down, &tally.went_up].map(told);
     assert_eq!(told, [1, 0, 1, 1]);
 }
 

@@ -105,14 +105,10 @@ fn secure(server: Arc<ServerConfig>) -> Origin {
 #[test]
 fn tls_that_is_not_as_configured() {
     let (authority, stranger) = (Authority::new(), Authority::called("stranger.test"));
-    let plain = Script::new(answer("400 Bad Request", "", b"")).origin();
-    let plain = {
-        drop(plain);
-        Origin::start(|mut conn: Conn| {
-            let _ = conn.wire.has_more();
-            conn.send(answer("400 Bad Request", "", b""));
-        })
-    };
+    let plain = Origin::start(|mut conn: Conn| {
+        let _ = conn.wire.has_more();
+        conn.send(answer("400 Bad Request", "", b""));
+    });
     let good = secure(authority.server("portal.test"));
     let expired = secure(authority.expired_server("portal.test"));
     for (origin, name, ca, cause) in [
@@ -123,8 +119,7 @@ fn tls_that_is_not_as_configured() {
     ] {
         for check in ["tcp: {}", "http: {}"] {
             let ca = ca.path("ca.pem");
-            let pool =
-                format!("tls: {{ server_name: {name}, ca: \"{ca}\" }}, probe: {{ {check}, {BUSY} }},");
+            let pool = format!("tls: {{ server_name: {name}, ca: \"{ca}\" }}, probe: {{ {check}, {BUSY} }},");
             let edge = Edge::start(&farm(&[("one", origin.port(0))], &pool, ""));
             edge.message(&format!("WARN p/one is down: {cause}"));
         }

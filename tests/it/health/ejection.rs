@@ -92,7 +92,10 @@ fn a_node_that_breaks_connections_is_ejected_for_a_time() {
     assert!(after == before || over, "an ejected node got requests");
     // It comes back on probation: the first failure is enough.
     edge.message("WARN p/bad is taken back");
-    requests_until(&edge, "WARN p/bad is ejected for 2s after a failed request on probation: upstream_closed");
+    requests_until(
+        &edge,
+        "WARN p/bad is ejected for 2s after a failed request on probation: upstream_closed",
+    );
     bad.will(Manner::Answer);
     edge.messages("WARN p/bad is taken back", 2);
     let deadline = Instant::now() + PATIENCE;
@@ -112,7 +115,10 @@ fn a_node_that_is_silent_is_ejected() {
     let (bad, good) = (Node::new("bad", Manner::Silence), Node::new("good", Manner::Answer));
     let pool = "timeouts: { read: 50ms }, ejection: { consecutive_failures: 2, for: 10m },";
     let edge = edge(&[("bad", &bad), ("good", &good)], pool);
-    requests_until(&edge, "WARN p/bad is ejected for 600s after 2 failed requests in a row: upstream_timeout");
+    requests_until(
+        &edge,
+        "WARN p/bad is ejected for 600s after 2 failed requests in a row: upstream_timeout",
+    );
     let before = bad.served();
     for _ in 0..20 {
         once(edge.address("web"), post("/x", "body")).expect(200);
@@ -168,7 +174,9 @@ fn connections_that_break_together_are_one_failure() {
         &format!("probe: {{ tcp: {{}}, {RARE} }}, ejection: {{ consecutive_failures: 2, for: 10m }},"),
         "",
     );
-    let edge = Edge::start(&yaml.replace("other: { address: 127.0.0.1", "other: { backup: true, address: 127.0.0.1"));
+    let edge = Edge::start(
+        &yaml.replace("other: { address: 127.0.0.1", "other: { backup: true, address: 127.0.0.1"),
+    );
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| Client::connect(edge.address("web"))).collect();
     for client in &mut clients {
         client.send(post("/x", "body"));

@@ -19,24 +19,22 @@ fn first_bytes(origin: &Origin) -> String {
 
 #[test]
 fn the_plain_probe_names_the_node() {
-    let origin = Script::new(answer("200 OK", "", b"")).origin();
-    let port = origin.port(0);
     let pool = format!("probe: {{ http: {{}}, {BUSY} }},");
-    for (address, host) in [("127.0.0.1", "127.0.0.1"), ("localhost", "localhost")] {
+    for address in ["127.0.0.1", "localhost"] {
         let origin = Script::new(answer("200 OK", "", b"")).origin();
         let port = origin.port(0);
-        let yaml = farm(&[("one", port)], &pool, "").replace("address: 127.0.0.1", &format!("address: {address}"));
+        let yaml =
+            farm(&[("one", port)], &pool, "").replace("address: 127.0.0.1", &format!("address: {address}"));
         let edge = Edge::start(&yaml);
         edge.message("p/one is up");
         assert_eq!(
             first_bytes(&origin),
             format!(
-                "GET / HTTP/1.1\r\nHost: {host}:{port}\r\nUser-Agent: identity-edge\r\nConnection: close\r\n\
+                "GET / HTTP/1.1\r\nHost: {address}:{port}\r\nUser-Agent: identity-edge\r\nConnection: close\r\n\
                  Accept: */*\r\n\r\n"
             )
         );
     }
-    drop((origin, port));
 }
 
 #[test]
@@ -73,7 +71,8 @@ fn a_probe_speaks_tls_where_requests_do() {
         let session = ServerConnection::new(server.clone()).unwrap();
         let mut wire = Wire::new(StreamOwned::new(session, conn.wire.stream));
         while let Ok(Some(head)) = wire.head() {
-            let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nall \r\n4\r\nwell\r\n0\r\n\r\n";
+            let chunked =
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nall \r\n4\r\nwell\r\n0\r\n\r\n";
             let fits = head.value("host") == Some("portal.test") && head.target() == "/health";
             let _ = wire.send(if fits { chunked.as_bytes() } else { b"HTTP/1.1 404 Not Found\r\n\r\n" });
         }

@@ -71,8 +71,7 @@ fn a_held_client_has_its_node_probed_until_it_is_back() {
     script.say(&well);
     held.response().expect(200);
     edge.message("WARN p/one is up again");
-    let targets: Vec<_> =
-        origin.requests().iter().map(|request| request.head.target().to_owned()).collect();
+    let targets: Vec<_> = origin.requests().iter().map(|request| request.head.target().to_owned()).collect();
     assert_eq!(targets.iter().filter(|target| *target == "/held").count(), 1, "{targets:?}");
     let last: Vec<_> = targets.iter().rev().skip_while(|target| *target == "/probe").take(4).collect();
     assert_eq!(last, ["/held", "/probe", "/probe", "/probe"], "three probes must find it well first");

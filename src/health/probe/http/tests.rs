@@ -142,7 +142,10 @@ async fn the_text_is_looked_for_in_the_payload() {
         ("Content-Length: 14\r\n\r\nhay needle hay", Ok(())),
         ("Content-Length: 3\r\n\r\nhayneedle", missing.clone()),
         ("Content-Length: 99\r\n\r\nhay", cut_off.clone()),
-        ("Transfer-Encoding: chunked\r\n\r\n3\r\nhay\r\n4\r\nneed\r\n5;x=needle\r\nle ha\r\n0\r\n\r\n", Ok(())),
+        (
+            "Transfer-Encoding: chunked\r\n\r\n3\r\nhay\r\n4\r\nneed\r\n5;x=needle\r\nle ha\r\n0\r\n\r\n",
+            Ok(()),
+        ),
         ("Transfer-Encoding: chunked\r\n\r\n5;x=needle\r\nhay..\r\n0\r\nneedle: x\r\n\r\n", missing.clone()),
         ("Transfer-Encoding: chunked\r\n\r\n5\r\nhay..\r\n", cut_off),
         ("Transfer-Encoding: chunked\r\n\r\n5\r\nhay..hay", fails("the answer is not HTTP: bad_chunk_end")),
