@@ -20,5 +20,6 @@ mod routes;
 mod running;
 mod stand_ins;
 mod tls;
+mod watch;
 mod wcf;
 mod windows_auth;
