@@ -36,7 +36,7 @@ fn section<'a>(mapping: &mut Mapping<'a>, admin: &mut Admin) -> Option<Value<'a>
         && !address.ip().is_loopback()
     {
         value.error(
-            "set token_file, or bind to 127.0.0.1 or [::1]: without a token whoever reaches it may steer the edge",
+            "set token_file, or bind to 127.0.0.1 or [::1]: without a token whoever reaches it sees the whole farm",
         );
     }
     written

@@ -84,8 +84,8 @@ fn broken_pem(error: &pem::Error) -> &'static str {
 /// A file of cookie keys.
 pub(super) fn key_ring(value: &Value<'_>) -> Option<(PathBuf, KeyRing)> {
     let path = value.file("expected a file of cookie keys")?;
-    let shown = path.strip_prefix(&value.document().folder).unwrap_or(&path).display();
-    let text = contents(value, &path, &format!("; make one with `identity-edge keys new {shown}`"))?;
+    let remedy = format!("; make one with `identity-edge keys new {}`", shown(value, &path));
+    let text = contents(value, &path, &remedy)?;
     let Ok(text) = String::from_utf8(text) else {
         value.error("no key file: not UTF-8");
         return None;
@@ -105,7 +105,8 @@ pub(super) fn key_ring(value: &Value<'_>) -> Option<(PathBuf, KeyRing)> {
 /// A file whose content is a token. Nothing of it is repeated.
 pub(super) fn token(value: &Value<'_>) -> Option<PathBuf> {
     let path = value.file("expected a file with a token, or null for none")?;
-    let bytes = contents(value, &path, "; make one with `openssl rand -hex 32`")?;
+    let remedy = format!("; make one with `openssl rand -hex 32 > {}`", shown(value, &path));
+    let bytes = contents(value, &path, &remedy)?;
     let token = bytes.trim_ascii();
     if !token.iter().all(u8::is_ascii_graphic) {
         value.error(
@@ -120,6 +121,11 @@ pub(super) fn token(value: &Value<'_>) -> Option<PathBuf> {
     }
     warn_if_shared(value, &path, "read the token of the admin interface");
     Some(path)
+}
+
+/// `path` as it was probably written.
+fn shown<'p>(value: &Value<'_>, path: &'p Path) -> std::path::Display<'p> {
+    path.strip_prefix(&value.document().folder).unwrap_or(path).display()
 }
 
 fn contents(value: &Value<'_>, path: &Path, remedy: &str) -> Option<Vec<u8>> {

@@ -15,7 +15,8 @@ pub(super) const NOT_SHOWN: &str = "(not shown)";
 const LONGEST_BODY: usize = 64 << 10;
 const LONGEST_CONTAINS: usize = 1 << 10;
 
-const PATH: &str = "expected a path that starts with a slash, without spaces, perhaps with a query";
+const PATH: &str =
+    "expected a path of visible ASCII that starts with a slash, perhaps with a query, without a fragment";
 const HOST: &str =
     "expected a host such as mim.example.com or mim.example.com:5725, or null to have it filled in";
 const EXPECT: &str = "expected a status or a range within 100 to 599, such as 204 or \"200-399\"";

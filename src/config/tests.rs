@@ -2,8 +2,10 @@ use super::*;
 use crate::persistence::keys::KeyRing;
 use std::path::Path;
 
+mod admin;
 mod bad;
 mod good;
+mod probe;
 
 /// A folder with the files that configurations name.
 struct Folder(tempfile::TempDir);
@@ -19,6 +21,16 @@ impl Folder {
             let made = rcgen::generate_simple_self_signed([format!("{name}.example.com")]).unwrap();
             folder.write(&format!("{name}.pem"), &made.cert.pem());
             folder.write(&format!("{name}.key"), &made.signing_key.serialize_pem());
+        }
+        for (name, token) in [
+            ("token.txt", " 0123456789abcdef\n"),
+            ("short-token.txt", "0123456789abcde\n"),
+            ("long-token.txt", &"x".repeat(257)),
+            ("two-tokens.txt", "0123456789abcdef\n0123456789abcdef\n"),
+            ("shared-token.txt", &"~".repeat(256)),
+        ] {
+            folder.write(name, token);
+            folder.set_mode(name, if name == "shared-token.txt" { 0o640 } else { 0o600 });
         }
         folder.write("empty.pem", "");
         folder.write("cut.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n");
@@ -47,6 +59,8 @@ impl Folder {
             "ADDRESS" => Some("10.0.0.7".to_owned()),
             "KEYS" => Some(self.path().join("keys.txt").display().to_string()),
             "DOLLAR" => Some("$".to_owned()),
+            "LINES" => Some("Bearer secret\n".to_owned()),
+            "SECRET" => Some("Bearer secret".to_owned()),
             _ => None,
         };
         load_text(&self.path().join("edge.yaml"), text, &environment)

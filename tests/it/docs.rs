@@ -57,6 +57,7 @@ fn folder() -> TempDir {
     write(folder.path(), "mim.pem", &certificate.pem());
     write(folder.path(), "corp-ca.pem", &certificate.pem());
     write(folder.path(), "mim.key", &key.serialize_pem());
+    write(folder.path(), "admin-token.txt", "0123456789abcdef0123456789abcdef\n");
     let keys = finish(command(["keys", "new"]).arg(folder.path().join("cookie-keys.txt")));
     assert!(keys.status.success(), "{}", said(&keys));
     folder

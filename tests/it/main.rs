@@ -15,6 +15,7 @@ mod demo;
 mod docs;
 mod framing;
 mod idle;
+mod metrics;
 mod persistence;
 mod routes;
 mod running;

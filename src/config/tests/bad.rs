@@ -7,15 +7,29 @@ mod alone;
 mod together;
 
 use super::*;
-use alone::{ENVIRONMENT, KEYS, KINDS, LISTENERS, NODES, YAML};
-use together::{GROUPS, POOLS, RELATIONS, REST, ROUTES};
+use alone::{ENVIRONMENT, KEYS, KINDS, LISTENERS, NODES, PROBES, YAML};
+use together::{ADMIN, GROUPS, POOLS, RELATIONS, REST, ROUTES};
 
 #[test]
 fn every_error_says_place_value_and_remedy() {
     let folder = Folder::new();
     let mut wrong = String::new();
-    let cases =
-        [YAML, KEYS, KINDS, LISTENERS, NODES, ENVIRONMENT, GROUPS, POOLS, ROUTES, REST, RELATIONS].concat();
+    let cases = [
+        YAML,
+        KEYS,
+        KINDS,
+        LISTENERS,
+        NODES,
+        ENVIRONMENT,
+        PROBES,
+        ADMIN,
+        GROUPS,
+        POOLS,
+        ROUTES,
+        REST,
+        RELATIONS,
+    ]
+    .concat();
     for case in cases.split("\n\n").filter(|case| !case.trim().is_empty()) {
         let (text, expected) = changed(case);
         let found = folder.bad(&text).join("\n").replace("edge.yaml:", "");

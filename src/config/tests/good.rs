@@ -48,14 +48,28 @@ pools:
       - two
       - { node: "1", port: 8443, tls: { server_name: other.example.com, verify: false }, probe: { tcp: {}, rise: 9 } }
     tls: { ca: mim.pem }
-    probe: { interval: 7s, fast_interval: 10ms, timeout: 1s, fall: 1, start_grace: 0s }
-    ejection: { consecutive_failures: 1, for: 30s }
+    probe: { http: { path: /healthy, expect: 204 }, interval: 7s, fast_interval: 10ms, timeout: 1s, fall: 1, start_grace: 0s }
+    ejection: { consecutive_failures: 1, for: 1ms }
     timeouts: { connect: 1s, read: 2s, write: 3s, idle: 4s, tunnel: 5s }
     slow_start: 0s
     keepalive_connections: 0
   reset: { role: sspr_reset, nodes: ["1"], port: 80 }
   sts: { role: mim_sts, nodes: ["1", two], connection_auth: always, tls: { server_name: 10.0.0.1 } }
-  site: { nodes: [ { node: two, port: 1 }, { node: "1", port: 2 } ], tls: null }
+  site:
+    nodes: [ { node: two, port: 1 }, { node: "1", port: 2 } ]
+    tls: null
+    probe:
+      http:
+        method: PUT
+        path: "/a?b=${PORT}&c"
+        host: site.example.com:8080
+        headers: { X-Probe: "\ttwo  words", x_empty: "" }
+        body: |
+          <Get xmlns="urn:x">
+            "$${x}"
+          </Get>
+        expect: ["100-199", 204, "401-403"]
+        contains: "<a \"b\">"
 routes:
   - { listener: soap, pool: soap, persistence: ip, max_body: 1MiB }
   - { listener: soap, path: /STS, pool: sts, persistence: ip, max_body: 1 }
@@ -74,7 +88,7 @@ shutdown: { grace: 0s }
 session_store: { enabled: off }
 federation: {}
 cluster: {}
-admin: { bind: 127.0.0.1:9901 }
+admin: { bind: "[::]:0", token_file: token.txt }
 state: { path: null }
 "#;
 
@@ -90,6 +104,9 @@ fn a_small_farm_has_every_default() {
     assert_eq!(config.routes[1].name, "web:site.test/");
     assert_eq!((config.routes[0].pool, config.routes[0].group), (0, Some(0)));
     assert_eq!(config.limits.request_header_bytes, 131_072);
+    let ejection = Ejection { consecutive_failures: 5, duration: Duration::from_secs(30) };
+    assert_eq!(config.pools[1].ejection, ejection);
+    assert_eq!(config.admin, Admin { bind: Some("127.0.0.1:9901".parse().unwrap()), token_file: None });
 }
 
 #[test]
@@ -171,6 +188,23 @@ fn everything_that_can_be_said_is_understood() {
     let expected =
         ["soap:*/", "soap:*/STS", "web:mim.example.com/", "web:*.example.com/Reset", "home", "plain:*/"];
     assert_eq!(names, expected);
+    let ProbeCheck::Http(probe) = &one.probe.check else { panic!("asks for a page") };
+    assert_eq!((probe.path.as_str(), &probe.expect[..]), ("/healthy", &[204..=204][..]));
+    assert_eq!((probe.host.as_deref(), &two.probe.check), (Some("mim.example.com"), &ProbeCheck::Tcp));
+    let expected = HttpProbe {
+        method: "PUT".into(),
+        path: "/a?b=8080&c".into(),
+        host: Some("site.example.com:8080".into()),
+        headers: vec![("X-Probe".into(), "\ttwo  words".into()), ("x_empty".into(), String::new())],
+        body: Some("<Get xmlns=\"urn:x\">\n  \"${x}\"\n</Get>\n".into()),
+        expect: vec![100..=199, 204..=204, 401..=403],
+        contains: Some("<a \"b\">".into()),
+    };
+    assert_eq!(config.pools[4].backends[1].probe.check, ProbeCheck::Http(expected));
+    let ejection = Ejection { consecutive_failures: 1, duration: Duration::from_millis(1) };
+    assert_eq!(config.pools[1].ejection, ejection);
+    let token_file = Some(folder.path().join("token.txt"));
+    assert_eq!(config.admin, Admin { bind: Some("[::]:0".parse().unwrap()), token_file });
     assert_eq!(config.log.access.to, AccessLogTarget::File(folder.path().join("access.log")));
     assert_eq!(config.log.level, log::LevelFilter::Off);
 }

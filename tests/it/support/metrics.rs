@@ -51,11 +51,4 @@ impl Metrics {
     pub fn value(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.find(name, labels).unwrap_or_else(|| panic!("no {name} {labels:?} in {:#?}", self.samples))
     }
-
-    /// The samples of a name (without `identity_edge_`), with their labels.
-    pub fn samples(&self, name: &str) -> Vec<(&BTreeMap<String, String>, f64)> {
-        let name = format!("identity_edge_{name}");
-        let found = self.samples.iter().filter(|(known, _, _)| *known == name);
-        found.map(|(_, labels, value)| (labels, *value)).collect()
-    }
 }

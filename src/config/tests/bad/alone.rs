@@ -63,7 +63,7 @@ pub(super) const KEYS: &str = r##"
 + routes: []
 + old:
 12:9: routes: an empty list, expected a list of at least one route
-13:1: old: unknown key, expected listeners, nodes, persistence, pools, routes, log, limits, shutdown, session_store, federation, cluster, admin or state
+13:1: old: unknown key, expected listeners, nodes, persistence, pools, routes, admin, log, limits, shutdown, session_store, federation, cluster or state
 
 "##;
 
@@ -226,5 +226,159 @@ pub(super) const ENVIRONMENT: &str = r##"
 - 10.0.0.1
 + "${ADDRESS}:80"
 4:17: nodes.a.address: 10.0.0.7:80, expected an IP address or a host name, without a port
+
+"##;
+
+pub(super) const PROBES: &str = r##"
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { path: / }, tcp: {} }
+11:55: pools.site.probe: http and tcp, expected one of them: http asks for an answer, with tcp a connection is enough
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { path: x }, tcp: { port: 1 }, interval: 1ms, rise: 0 }
+11:55: pools.site.probe: http and tcp, expected one of them: http asks for an answer, with tcp a connection is enough
+11:71: pools.site.probe.http.path: x, expected a path of visible ASCII that starts with a slash, perhaps with a query, without a fragment
+11:81: pools.site.probe.tcp: a mapping, expected {}
+11:104: pools.site.probe.interval: 1ms, expected a duration from 10ms to 1h, such as 30s
+11:115: pools.site.probe.rise: 0, expected 1..=100
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: null, fall: 101 }
+11:63: pools.site.probe.http: null, expected a mapping with method, path, host, headers, body, expect, contains
+11:75: pools.site.probe.fall: 101, expected 1..=100
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { htpt: {} }
+11:57: pools.site.probe.htpt: unknown key, did you mean http?
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { method: get, pth: /, verb: GET } }
+11:73: pools.site.probe.http.method: get, expected a method in capital letters, such as GET, HEAD or POST
+11:78: pools.site.probe.http.pth: unknown key, did you mean path?
+11:86: pools.site.probe.http.verb: unknown key, expected method, path, host, headers, body, expect or contains
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { method: CONNECT, body: x } }
+11:73: pools.site.probe.http.method: CONNECT, expected another method, such as GET: this one asks for a tunnel
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { method: "", path: "", host: "", contains: "", body: "", headers: [], expect: [] } }
+11:73: pools.site.probe.http.method: "", expected a method in capital letters, such as GET, HEAD or POST
+11:83: pools.site.probe.http.path: "", expected a path of visible ASCII that starts with a slash, perhaps with a query, without a fragment
+11:93: pools.site.probe.http.host: "", expected a host such as mim.example.com or mim.example.com:5725, or null to have it filled in
+11:107: pools.site.probe.http.contains: 0 bytes, expected a text of 1 byte to 1KiB, or null for none
+11:117: pools.site.probe.http.body: 0 bytes, expected a text of 1 byte to 64KiB, or null for none
+11:130: pools.site.probe.http.headers: a list, expected a mapping of fields' names to their values
+11:142: pools.site.probe.http.expect: an empty list, expected a status or a range within 100 to 599, such as 204 or "200-399"
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { path: "/a b", host: "a b" } }
+11:71: pools.site.probe.http.path: /a b, expected a path of visible ASCII that starts with a slash, perhaps with a query, without a fragment
+11:85: pools.site.probe.http.host: a b, expected a host such as mim.example.com or mim.example.com:5725, or null to have it filled in
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { path: "/a#b", host: "a:0" } }
+11:71: pools.site.probe.http.path: /a#b, expected a path of visible ASCII that starts with a slash, perhaps with a query, without a fragment
+11:85: pools.site.probe.http.host: a:0, expected a host such as mim.example.com or mim.example.com:5725, or null to have it filled in
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { path: http://a/, host: "a:65536" } }
+11:71: pools.site.probe.http.path: http://a/, expected a path of visible ASCII that starts with a slash, perhaps with a query, without a fragment
+11:88: pools.site.probe.http.host: a:65536, expected a host such as mim.example.com or mim.example.com:5725, or null to have it filled in
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { path: "/é", host: "::1" } }
+11:71: pools.site.probe.http.path: /é, expected a path of visible ASCII that starts with a slash, perhaps with a query, without a fragment
+11:83: pools.site.probe.http.host: ::1, expected a host such as mim.example.com or mim.example.com:5725, or null to have it filled in
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { path: null, host: "[::1]:x" } }
+11:71: pools.site.probe.http.path: null, expected a path of visible ASCII that starts with a slash, perhaps with a query, without a fragment
+11:83: pools.site.probe.http.host: [::1]:x, expected a host such as mim.example.com or mim.example.com:5725, or null to have it filled in
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { method: GET, body: "<x/>" } }
+11:84: pools.site.probe.http.body: a body with GET, expected method: POST, or no body
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { body: "<x/>", method: HEAD, contains: x } }
+11:71: pools.site.probe.http.body: a body with HEAD, expected method: POST, or no body
+11:103: pools.site.probe.http.contains: a text with HEAD, expected method: GET, or no contains: the answer to HEAD has no body
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { method: TRACE, body: "${PORT}" } }
+11:86: pools.site.probe.http.body: a body with TRACE, expected method: POST, or no body
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { method: HEAD, contains: ok } }
+11:89: pools.site.probe.http.contains: a text with HEAD, expected method: GET, or no contains: the answer to HEAD has no body
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { headers: { Host: a, content-length: 0, Transfer-Encoding: chunked, connection: close, Upgrade: h2c, EXPECT: 100-continue } } }
+11:82: pools.site.probe.http.headers.Host: Host, expected another field: the edge sets this one, from the key host beside headers
+11:101: pools.site.probe.http.headers.content-length: content-length, expected another field: the edge sets this one, as the body needs it
+11:123: pools.site.probe.http.headers.Transfer-Encoding: Transfer-Encoding, expected another field: the edge sets this one, as the body needs it
+11:144: pools.site.probe.http.headers.connection: connection, expected another field: the edge sets this one, as a probe has a connection of its own
+11:160: pools.site.probe.http.headers.Upgrade: Upgrade, expected another field: the edge sets this one, as a probe has a connection of its own
+11:173: pools.site.probe.http.headers.EXPECT: EXPECT, expected another field: the edge sends a probe's body without asking
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { headers: { "a b": x, X-One: 1, x-one: 2, X-Two: "a\nb", X-Three: "é", X-Four: null } } }
+11:83: pools.site.probe.http.headers.a b: a b, expected a field's name: letters, digits and !#$%&'*+-.^_`|~
+11:103: pools.site.probe.http.headers.x-one: x-one, expected each field once, and X-One is the same
+11:113: pools.site.probe.http.headers.X-Two: a\nb, expected visible ASCII characters, spaces and tabs
+11:130: pools.site.probe.http.headers.X-Three: é, expected visible ASCII characters, spaces and tabs
+11:143: pools.site.probe.http.headers.X-Four: null, expected visible ASCII characters, spaces and tabs
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { headers: { authorization: "x\ry", Cookie: ["secret"], Proxy-Authorization: "${MISSING}" } } }
+11:91: pools.site.probe.http.headers.authorization: (not shown), expected visible ASCII characters, spaces and tabs
+11:107: pools.site.probe.http.headers.Cookie: a list, expected visible ASCII characters, spaces and tabs
+11:140: pools.site.probe.http.headers.Proxy-Authorization: ${MISSING}, the environment has no variable MISSING
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { headers: { Authorization: "${LINES}", X-Lines: "${LINES}" } } }
+11:91: pools.site.probe.http.headers.Authorization: (not shown), expected visible ASCII characters, spaces and tabs
+11:112: pools.site.probe.http.headers.X-Lines: Bearer secret\n, expected visible ASCII characters, spaces and tabs
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { expect: 99 } }
+11:73: pools.site.probe.http.expect: 99, expected a status or a range within 100 to 599, such as 204 or "200-399"
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { expect: 600 } }
+11:73: pools.site.probe.http.expect: 600, expected a status or a range within 100 to 599, such as 204 or "200-399"
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { expect: ["200-600", 2xx, "200-", -200, "0200", "200 - 299", null, [200]] } }
+11:74: pools.site.probe.http.expect[0]: 200-600, expected a status or a range within 100 to 599, such as 204 or "200-399"
+11:85: pools.site.probe.http.expect[1]: 2xx, expected a status or a range within 100 to 599, such as 204 or "200-399"
+11:90: pools.site.probe.http.expect[2]: 200-, expected a status or a range within 100 to 599, such as 204 or "200-399"
+11:98: pools.site.probe.http.expect[3]: -200, expected a status or a range within 100 to 599, such as 204 or "200-399"
+11:104: pools.site.probe.http.expect[4]: 0200, expected a status or a range within 100 to 599, such as 204 or "200-399"
+11:112: pools.site.probe.http.expect[5]: 200 - 299, expected a status or a range within 100 to 599, such as 204 or "200-399"
+11:125: pools.site.probe.http.expect[6]: null, expected a status or a range within 100 to 599, such as 204 or "200-399"
+11:131: pools.site.probe.http.expect[7]: a list, expected a status or a range within 100 to 599, such as 204 or "200-399"
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { expect: "399-200" } }
+11:73: pools.site.probe.http.expect: 399-200, expected 200-399, the lower status first
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { expect: [204, "599-100"] } }
+11:79: pools.site.probe.http.expect[1]: 599-100, expected 100-599, the lower status first
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, { node: b, probe: { http: { body: x } } }], port: 80, probe: { http: { method: GET, contains: x } }
+11:68: pools.site.nodes[1].probe.http.body: a body with GET, expected method: POST, or no body
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, { node: b, probe: { http: { method: HEAD } } }], port: 80, probe: { http: { body: x, contains: x } }
+11:70: pools.site.nodes[1].probe.http.method: a body with HEAD, expected method: POST, or no body
+11:70: pools.site.nodes[1].probe.http.method: a text with HEAD, expected method: GET, or no contains: the answer to HEAD has no body
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, { node: b, probe: { http: { path: / } } }], port: 80, probe: { http: { method: GET, body: x } }
+11:124: pools.site.probe.http.body: a body with GET, expected method: POST, or no body
 
 "##;

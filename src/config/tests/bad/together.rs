@@ -1,4 +1,4 @@
-//! Cases of groups, pools and routes, and of sections that contradict each other.
+//! Cases of groups, pools, routes and the smaller sections, and of sections that contradict each other.
 
 pub(super) const GROUPS: &str = r##"
 - ip: { by: source_ip }
@@ -106,13 +106,6 @@ pub(super) const POOLS: &str = r##"
 11:60: pools.site.nodes[3]: a, expected each node once in a pool
 
 - role: none, nodes: [a, b], port: 80
-+ role: none, nodes: [a, b], port: 80, probe: { http: { path: / }, tcp: { port: 1 }, interval: 1ms, rise: 0 }
-11:63: pools.site.probe.http: a mapping, not supported by this version, expected tcp: {}
-11:81: pools.site.probe.tcp: a mapping, expected {}
-11:104: pools.site.probe.interval: 1ms, expected a duration from 10ms to 1h, such as 30s
-11:115: pools.site.probe.rise: 0, expected 1..=100
-
-- role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, b], port: 80, max_requests: 10, queue: { length: 5, timeout: 1s }, slow_start: -1s, keepalive_connections: many
 11:62: pools.site.max_requests: 10, not supported by this version, expected null
 11:83: pools.site.queue.length: 5, not supported by this version, expected 0
@@ -131,8 +124,9 @@ pub(super) const POOLS: &str = r##"
 11:61: pools.site.connection_auth: never, expected always or auto: Windows authenticates connections, and one that users share would mix them up
 
 - role: none, nodes: [a, b], port: 80
-+ role: none, nodes: [a, b], port: 80, ejection: { for: 1m }
-11:65: pools.site.ejection.for: 1m, not supported by this version, expected 30s
++ role: none, nodes: [a, b], port: 80, ejection: { consecutive_failures: 0, for: 2d }
+11:82: pools.site.ejection.consecutive_failures: 0, expected 1..=1000000
+11:90: pools.site.ejection.for: 2d, expected a duration from 1ms to 1d, such as 30s
 
 - role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, b], port: 443, tls: { server_name: "a:b", ca: keys.txt, verify: 2 }
@@ -209,13 +203,96 @@ pub(super) const REST: &str = r##"
 5:10: cluster: a mapping, not supported by this version, expected {}
 
 - nodes:
-+ admin: { bind: "0.0.0.0:9901", token_file: t }
 + state: { path: /x, save_interval: 1s }
 + nodes:
-3:16: admin.bind: 0.0.0.0:9901, not supported by this version, expected 127.0.0.1:9901
-3:44: admin.token_file: t, not supported by this version, expected null
-4:16: state.path: /x, not supported by this version, expected null
-4:35: state.save_interval: 1s, not supported by this version, expected 10s
+3:16: state.path: /x, not supported by this version, expected null
+3:35: state.save_interval: 1s, not supported by this version, expected 10s
+
+"##;
+
+pub(super) const ADMIN: &str = r##"
+- nodes:
++ admin: on
++ nodes:
+3:8: admin: on, expected a mapping with bind and token_file, or null for none
+
+- nodes:
++ admin: { port: 1, tken_file: t }
++ nodes:
+3:10: admin.port: unknown key, expected bind or token_file
+3:19: admin.tken_file: unknown key, did you mean token_file?
+
+- nodes:
++ admin: { bind: localhost:9901 }
++ nodes:
+3:16: admin.bind: localhost:9901, expected an address and port such as 127.0.0.1:9901, or null for none
+
+- nodes:
++ admin: { bind: ["127.0.0.1:9901"] }
++ nodes:
+3:16: admin.bind: a list, expected an address and port such as 127.0.0.1:9901, or null for none
+
+- nodes:
++ admin: { bind: "0.0.0.0:9901" }
++ nodes:
+3:16: admin.bind: 0.0.0.0:9901, set token_file, or bind to 127.0.0.1 or [::1]: without a token whoever reaches it sees the whole farm
+
+- nodes:
++ admin: { bind: "10.20.0.1:0", token_file: null }
++ nodes:
+3:16: admin.bind: 10.20.0.1:0, set token_file, or bind to 127.0.0.1 or [::1]: without a token whoever reaches it sees the whole farm
+
+- nodes:
++ admin: { bind: "[::]:9901", token_file: none.txt }
++ nodes:
+3:41: admin.token_file: none.txt, no such file; make one with `openssl rand -hex 32 > none.txt`
+
+- nodes:
++ admin: { bind: "127.0.0.1:8080" }
++ nodes:
+3:16: admin.bind: 127.0.0.1:8080, listener web binds 127.0.0.1:8080 already
+
+- nodes:
++ admin: { bind: "0.0.0.0:8080", token_file: token.txt }
++ nodes:
+3:16: admin.bind: 0.0.0.0:8080, listener web binds 127.0.0.1:8080 already
+
+- 127.0.0.1:8080
++ 0.0.0.0:9901
+2:16: listeners.web.bind: 0.0.0.0:9901, the admin interface binds 127.0.0.1:9901 by default; expected another port, or admin.bind to be set
+
+- 127.0.0.1:8080
++ 127.0.0.1:9901
+- nodes:
++ admin: { token_file: empty.pem }
++ nodes:
+2:16: listeners.web.bind: 127.0.0.1:9901, the admin interface binds 127.0.0.1:9901 by default; expected another port, or admin.bind to be set
+3:22: admin.token_file: empty.pem, no token: 0 characters, expected 16 to 256
+
+- nodes:
++ admin: { bind: null, token_file: "" }
++ nodes:
+3:34: admin.token_file: "", expected a file with a token, or null for none
+
+- nodes:
++ admin: { token_file: . }
++ nodes:
+3:22: admin.token_file: ., cannot be read: not a file
+
+- nodes:
++ admin: { token_file: short-token.txt }
++ nodes:
+3:22: admin.token_file: short-token.txt, no token: 15 characters, expected 16 to 256
+
+- nodes:
++ admin: { token_file: long-token.txt }
++ nodes:
+3:22: admin.token_file: long-token.txt, no token: 257 characters, expected 16 to 256
+
+- nodes:
++ admin: { token_file: two-tokens.txt }
++ nodes:
+3:22: admin.token_file: two-tokens.txt, no token: expected one word of visible ASCII characters, such as `openssl rand -hex 32` makes
 
 "##;
 
