@@ -1,7 +1,9 @@
 //! `docs/metrics.md`.
 
+use super::prometheus::promtool;
 use super::promql::{Known, process};
 use super::shipped;
+use crate::support::edge::write;
 use identity_edge::metrics::names::{ALL, Kind};
 use std::collections::BTreeMap;
 
@@ -92,4 +94,17 @@ fn it_asks_for_what_is_told() {
     assert!(asked.len() > 20, "{}", asked.len());
     let wrong: Vec<_> = asked.iter().flat_map(|asked| known.wrong(asked)).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn its_examples_for_prometheus_are_configurations() {
+    let page = shipped(PAGE);
+    let folder = tempfile::tempdir().unwrap();
+    let mut examples = 0;
+    for part in page.split("```").filter_map(|part| part.strip_prefix("yaml prometheus\n")) {
+        let file = write(folder.path(), "prometheus.yaml", part);
+        promtool(["check", "config", "--syntax-only", file.to_str().unwrap()]);
+        examples += 1;
+    }
+    assert!(examples > 0);
 }

@@ -166,4 +166,13 @@ fn promtool_finds_nothing_to_say_about_a_scrape() {
     let scrape = once(edge.admin(), get("/metrics")).expect(200).text();
     assert!(scrape.lines().count() > 100, "{scrape}");
     assert_eq!(promtool_reading(["check", "metrics"], &scrape), "");
+
+    // The page says where the buckets end.
+    let bounds =
+        scrape.lines().filter(|line| line.starts_with("identity_edge_upstream_first_byte_seconds_bucket"));
+    let bounds = bounds.filter(|line| line.contains("pool=\"mim-service\",node=\"mim1\""));
+    let bounds = bounds.map(|line| line.split("le=\"").nth(1).unwrap().split('"').next().unwrap());
+    let bounds = bounds.filter(|bound| *bound != "+Inf").collect::<Vec<_>>().join(", ");
+    let said = shipped("docs/metrics.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains(&format!("in seconds: {bounds}.")), "{bounds}");
 }
