@@ -22,5 +22,6 @@ mod routes;
 mod running;
 mod stand_ins;
 mod tls;
+mod watch;
 mod wcf;
 mod windows_auth;
