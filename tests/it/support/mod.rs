@@ -5,6 +5,7 @@ pub mod edge;
 pub mod farm;
 pub mod http;
 pub mod mim;
+pub mod node;
 pub mod origin;
 
 use std::sync::{Condvar, Mutex};
