@@ -7,6 +7,8 @@ use std::time::Duration;
 
 both! {
     killed,
+    killed_under_a_get,
+    restarted_under_a_get,
     restarted_within_the_hold,
     restarted_after_the_hold,
     restarted_and_returned_to,
@@ -28,6 +30,52 @@ fn killed(kind: Kind) {
     well.goes_on(&setup);
     setup.check(&mut [&mut sick, &mut well]);
     assert_eq!((sick.node.count("got", &caught), well.node.count("got", &caught)), (1, 0));
+}
+
+/// A GET may be repeated, but by its own node only.
+fn killed_under_a_get(kind: Kind) {
+    let setup = Setup::new(kind, "hold: 500ms");
+    let (mut sick, mut well) = setup.visitors();
+    sick.node.next(1, Manner::Held);
+    let caught = sick.visitors[0].send(&setup, What::Get);
+    sick.node.wait_for("held", &caught);
+    sick.node.kill();
+    let failed = sick.visitors[0].answer(&setup).failed(502, "upstream_closed");
+    assert_eq!((sick.node.count("got", &failed.id), well.node.count("got", &failed.id)), (1, 0));
+    // If the hold was spent on waiting for the node, the client has been moved; if the dying process took the
+    // second connection too, it is moved now.
+    let next = sick.visitors[0].ask(&setup, What::Open);
+    let outcome = next.entry["outcome"].as_str().unwrap().to_owned();
+    assert!(["persisted", "redispatched"].contains(&&*outcome), "{next:?}");
+    next.served(&well.node.name, &outcome);
+    sick.visitors.truncate(1);
+    well.goes_on(&setup);
+    setup.check(&mut [&mut sick, &mut well]);
+}
+
+/// The same where the node is back before the hold is over.
+fn restarted_under_a_get(kind: Kind) {
+    let setup = Setup::new(kind, "hold: 25s");
+    let (mut sick, mut well) = setup.visitors();
+    sick.node.next(1, Manner::Held);
+    let caught = sick.visitors[0].send(&setup, What::Get);
+    sick.node.wait_for("held", &caught);
+    sick.node.kill();
+    well.goes_on(&setup);
+    sick.node.restart();
+    let answer = sick.visitors[0].answer(&setup);
+    if answer.status == Some(502) {
+        // The dying process took the second connection, too: once means once.
+        answer.failed(502, "upstream_closed").retried(1);
+    } else {
+        assert_eq!(answer.node.as_ref(), Some(&sick.node.name), "{answer:?}");
+        assert_eq!((&answer.entry["outcome"], &answer.entry["failure"]), (&"persisted".into(), &().into()));
+        assert_eq!(sick.node.count("got", &caught), 2);
+    }
+    assert_eq!(well.node.count("got", &caught), 0);
+    sick.visitors[0].ask(&setup, What::Open).served(&sick.node.name, "persisted");
+    sick.visitors.truncate(1);
+    setup.check(&mut [&mut sick, &mut well]);
 }
 
 fn restarted_within_the_hold(kind: Kind) {
