@@ -19,6 +19,7 @@ mod idle;
 mod persistence;
 mod routes;
 mod running;
+mod soak;
 mod stand_ins;
 mod tls;
 mod wcf;

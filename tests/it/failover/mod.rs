@@ -39,6 +39,7 @@ use crate::support::node::Node;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+pub use visitors::identified;
 use visitors::{Visitor, What};
 
 /// How clients are known.

@@ -83,7 +83,8 @@ pub fn reply(node: &str, memory: &mut Memory, request: &Request) -> Vec<u8> {
     let target = request.head.target();
     let known = |set: &HashSet<String>, name| element(&body, name).is_some_and(|id| set.contains(&id));
     memory.made += 1;
-    let fresh = format!("{node}-{}", memory.made);
+    // A node that was restarted begins to count anew, and must not know what the one before it has made.
+    let fresh = format!("{node}-{}-{}", std::process::id(), memory.made);
     let (status, content) = if body.contains("<Enumerate>") {
         memory.contexts.insert(fresh.clone());
         ("200 OK", format!("<Context>{fresh}</Context>"))
