@@ -1,8 +1,9 @@
 //! Where new clients go while nodes come and go.
 
-use super::visitors::Visitor;
+use super::visitors::{Visitor, What};
 use super::{Kind, Setup};
 use crate::support::farm::Farm;
+use crate::support::node::Manner;
 use std::collections::BTreeMap;
 
 both! {
@@ -70,20 +71,31 @@ fn on_a_backup_only_without_a_primary(kind: Kind) {
 }
 
 #[test]
+fn browsers_by_weight_although_nobody_is_busy() {
+    // They are placed by requests in flight, and there are none.
+    let setup = Setup::with(Kind::Cookie, "hold: 0s", |farm| farm.node("mim2", "weight: 3"));
+    let shares = shares(&setup, 10, 40);
+    let [light, heavy] = ["mim1", "mim2"].map(|name| shares.get(name).copied().unwrap_or(0));
+    // About 10 and 30: a request whose answer has just been sent may still count.
+    assert!(light >= 4 && heavy > light, "{shares:?}");
+    setup.check(&mut []);
+}
+
+#[test]
 fn a_newcomer_that_failed_is_placed_anew() {
     let setup = Setup::new(Kind::SourceIp, "hold: 10m");
     // The first one of two equal nodes gets the first client.
     let mut visitor = Visitor::new(Kind::SourceIp, "127.0.0.11");
     for node in &setup.nodes {
-        node.next(1, crate::support::node::Manner::Reset);
+        node.next(1, Manner::Reset);
     }
-    let failed = visitor.ask(&setup, super::visitors::What::Open).failed(502, "upstream_closed").retried(0);
+    let failed = visitor.ask(&setup, What::Open).failed(502, "upstream_closed").retried(0);
     let met = setup.nodes.iter().find(|node| node.count("got", &failed.id) == 1).expect("one has met it");
     met.kill();
     setup.until_down(met);
     // Nothing is known of it anywhere, so it waits for nobody.
     let other = setup.nodes.iter().find(|node| node.name != met.name).unwrap();
-    other.always(crate::support::node::Manner::Serve);
-    visitor.ask(&setup, super::visitors::What::Open).served(&other.name, "fresh");
+    other.always(Manner::Serve);
+    visitor.ask(&setup, What::Open).served(&other.name, "fresh");
     setup.check(&mut []);
 }
