@@ -68,6 +68,7 @@ pub fn play(
 ) -> Vec<Outage> {
     let mut outages = Vec::new();
     let mut running: Vec<Running<'_>> = Vec::new();
+    let mut bag = Bag::default();
     while Instant::now() < until && !over.load(Ordering::Relaxed) {
         // Who waits for a node makes no progress: time passes as well.
         requests.wait(50, Duration::from_millis(100));
@@ -82,7 +83,7 @@ pub fn play(
             continue;
         }
         if running.len() < 2 && random.one_in(12) {
-            let (kind, length) = outage(&mut random);
+            let (kind, length) = bag.draw(&mut random);
             running.push(Running::begin(node, kind, length));
         } else {
             let manner = [
@@ -100,14 +101,24 @@ pub fn play(
     outages
 }
 
-fn outage(random: &mut Random) -> (Kind, Duration) {
-    let short = Duration::from_millis(random.below(400));
-    let long = HOLD + Duration::from_millis(200 + random.below(1_000));
-    match random.below(7) {
-        0 | 1 => (Kind::Killed, short),
-        2 => (Kind::Killed, long),
-        3 | 4 => (Kind::Refusing, short),
-        5 => (Kind::Refusing, long),
-        _ => (Kind::Frozen, short),
+/// Draws outages: in each round of all of them every kind comes, in another order.
+#[derive(Default)]
+struct Bag(Vec<(Kind, bool)>);
+
+impl Bag {
+    fn draw(&mut self, random: &mut Random) -> (Kind, Duration) {
+        if self.0.is_empty() {
+            let short = [Kind::Killed, Kind::Killed, Kind::Refusing, Kind::Refusing, Kind::Frozen];
+            self.0.extend(short.map(|kind| (kind, false)));
+            self.0.extend([Kind::Killed, Kind::Refusing].map(|kind| (kind, true)));
+        }
+        let place = random.below(u64::try_from(self.0.len()).unwrap());
+        let (kind, long) = self.0.swap_remove(usize::try_from(place).unwrap());
+        let length = if long {
+            HOLD + Duration::from_millis(200 + random.below(1_000))
+        } else {
+            Duration::from_millis(random.below(400))
+        };
+        (kind, length)
     }
 }
