@@ -29,6 +29,7 @@ mod dying;
 mod freezing;
 mod placing;
 mod policies;
+mod together;
 mod visitors;
 mod waiting;
 
