@@ -35,7 +35,7 @@ fn frozen_and_resumed(kind: Kind) {
 
 fn frozen_longer_than_the_read_timeout(kind: Kind) {
     let setup = Setup::with(kind, "hold: 100ms", |mut farm| {
-        farm.pool.push_str(" timeouts: { read: 500ms },");
+        farm.pool.push_str(" timeouts: { read: 1s },");
         farm
     });
     let (mut sick, mut well) = setup.visitors();
@@ -76,7 +76,7 @@ fn slow(kind: Kind) {
 
 fn silent(kind: Kind) {
     let setup = Setup::with(kind, "hold: 100ms", |mut farm| {
-        farm.pool.push_str(" timeouts: { read: 500ms },");
+        farm.pool.push_str(" timeouts: { read: 1s },");
         farm
     });
     let (mut sick, mut well) = setup.visitors();

@@ -24,6 +24,7 @@ macro_rules! both {
     )*};
 }
 
+mod bound;
 mod breaking;
 mod dying;
 mod freezing;

@@ -126,6 +126,11 @@ impl Visitor {
         self.history.windows(2).filter(|pair| pair[0] != pair[1]).count()
     }
 
+    /// Whether the edge has left its connection open.
+    pub fn is_connected(&self) -> bool {
+        self.connection.0.is_some()
+    }
+
     /// From now on over another connection.
     pub fn hang_up(&mut self) {
         self.connection = Kept(None);

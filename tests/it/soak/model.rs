@@ -49,6 +49,7 @@ impl Judged {
 type Told = HashMap<String, Vec<(String, String)>>;
 
 struct Model<'m> {
+    nodes: &'m [Node],
     done: &'m [Done],
     outages: &'m [Outage],
     told: Told,
@@ -72,7 +73,7 @@ pub fn judge(nodes: &[Node], done: &[Done], outages: &[Outage]) -> Judged {
     for outage in outages {
         *faults.entry(format!("{:?}", outage.kind).to_lowercase()).or_default() += 1;
     }
-    let mut model = Model { done, outages, told, before: before(done), wrong: Vec::new() };
+    let mut model = Model { nodes, done, outages, told, before: before(done), wrong: Vec::new() };
     let mut failures: BTreeMap<String, usize> = BTreeMap::new();
     let (mut forgotten, mut moves) = (0, 0);
     for (place, request) in done.iter().enumerate() {
@@ -210,6 +211,13 @@ impl Model<'_> {
         let expected = match request.end {
             End::Failed(None) => &["half_body"][..],
             End::Failed(Some(502)) => &["reset", "half_head", "stale"][..],
+            End::Failed(Some(503)) => {
+                // One node is left always, but it may be back for too short a time to be known.
+                if !self.nodes.iter().all(|node| self.out(&node.name, sent, finished)) {
+                    self.complain("it was refused although a node could be used", request);
+                }
+                return;
+            }
             _ => {
                 self.complain("a failure of no known kind", request);
                 return;
