@@ -126,6 +126,12 @@ impl Edge {
         self.event("request", filter)
     }
 
+    /// Waits until it has written this somewhere.
+    #[track_caller]
+    pub fn wrote(&self, text: &str) {
+        self.wait(text, |lines| lines.log.contains(text).then_some(()));
+    }
+
     /// The address of a listener with one address.
     #[track_caller]
     pub fn address(&self, listener: &str) -> SocketAddr {
