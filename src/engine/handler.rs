@@ -151,6 +151,7 @@ impl Failure {
             Self::UpstreamClosed if reused => BackendEnd::Unjudged,
             Self::UpstreamClosed => BackendEnd::Closed,
             Self::UpstreamTimeout => BackendEnd::TimedOut,
+            Self::UpstreamFault(_) | Self::UpstreamBody(_) => BackendEnd::Faulty,
             _ => BackendEnd::Unjudged,
         }
     }
@@ -197,6 +198,8 @@ pub enum BackendEnd {
     Closed,
     /// It was silent, or took nothing, for too long.
     TimedOut,
+    /// What it answered is not HTTP as it must be.
+    Faulty,
 }
 
 /// How a request ended.

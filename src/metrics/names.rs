@@ -100,6 +100,8 @@ families! {
         "Changes of a backend's health, by what it became: up or down.";
     BACKEND_EJECTIONS = Counter "backend_ejections_total" ["pool", "node", "reason"]
         "Ejections for failing requests: upstream_closed or upstream_timeout; spared: nothing else of the pool was up.";
+    BACKEND_FAILURES = Counter "backend_request_failures_total" ["pool", "node", "reason"]
+        "Requests that the backend failed: upstream_closed, upstream_timeout or bad_response (what it answered is not HTTP as it must be).";
     BACKEND_REQUESTS = Gauge "backend_requests_in_flight" ["pool", "node"]
         "Requests in flight to the backend.";
     NODE_STATE = Gauge "node_state" ["node", "state"]

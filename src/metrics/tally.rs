@@ -111,11 +111,16 @@ impl RouteTally {
 pub const CONNECTS: [&str; 6] =
     ["ok", "connection_refused", "connect_timeout", "connect_failed", "tls_failed", "name_not_resolved"];
 
+/// How backends fail requests.
+pub const FAILURES: [&str; 3] = ["upstream_closed", "upstream_timeout", "bad_response"];
+
 /// What is counted for a backend.
 #[derive(Debug, Default)]
 pub struct BackendTally {
     /// By [`CONNECTS`].
     connects: [Count; CONNECTS.len()],
+    /// Requests it failed, by [`FAILURES`].
+    pub failures: [Count; FAILURES.len()],
     /// Requests on a connection kept from before.
     pub reuses: Count,
     /// Repeated connects.

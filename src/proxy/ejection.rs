@@ -11,7 +11,7 @@ use log::warn;
 /// Counts it, and takes a backend out of service that fails too many in a row.
 pub(super) fn judge(shared: &Shared, context: &RequestContext, summary: &Summary) {
     let how = match summary.backend {
-        BackendEnd::Unjudged => return,
+        BackendEnd::Unjudged | BackendEnd::Faulty => return,
         BackendEnd::Answered => {
             if let Some(endpoint) = context.endpoint() {
                 endpoint.answered();

@@ -3,7 +3,7 @@
 use super::Shared;
 use crate::metrics::names::{self, Family};
 use crate::metrics::reasons::REASONS;
-use crate::metrics::tally::{CONNECTS, STATUS_CLASSES, WAITS};
+use crate::metrics::tally::{CONNECTS, FAILURES, STATUS_CLASSES, WAITS};
 use crate::metrics::{Samples, Source};
 use crate::persistence::Outcome;
 use crate::persistence::client_class::Why;
@@ -28,7 +28,7 @@ impl Figures {
     }
 }
 
-const FAMILIES: [&Family; 31] = [
+const FAMILIES: [&Family; 32] = [
     &names::REQUESTS,
     &names::REQUEST_DURATION,
     &names::REQUEST_BODY_BYTES,
@@ -58,6 +58,7 @@ const FAMILIES: [&Family; 31] = [
     &names::UPSTREAM_CONNECT_DURATION,
     &names::UPSTREAM_FIRST_BYTE,
     &names::BACKEND_REQUESTS,
+    &names::BACKEND_FAILURES,
     &names::ACCESS_LOG_LINES,
     &names::ACCESS_LOG_DROPPED,
 ];
@@ -173,6 +174,10 @@ fn pool(samples: &mut Samples, pool: &PoolTargets) {
             if connects > 0 || *result != "name_not_resolved" {
                 samples.count(&names::UPSTREAM_CONNECTS, &[pool, node, result], connects);
             }
+        }
+        for (place, reason) in FAILURES.iter().enumerate() {
+            let failed = traffic.total(|tally| &tally.failures[place]);
+            samples.count(&names::BACKEND_FAILURES, &[pool, node, reason], failed);
         }
         let (resends, connects) =
             (traffic.total(|tally| &tally.resends), traffic.total(|tally| &tally.connect_retries));

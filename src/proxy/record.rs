@@ -3,7 +3,7 @@
 use super::access_log::Entry;
 use super::context::RequestContext;
 use super::{Edge, Shared, ejection, rescue};
-use crate::engine::handler::{Answer, Connection, Summary};
+use crate::engine::handler::{Answer, BackendEnd, Connection, Summary};
 use crate::engine::refusal::Refusal;
 use crate::metrics::tally::ListenerTally;
 use crate::persistence::client_class::{ClientClass, Why};
@@ -73,6 +73,15 @@ fn count(context: &RequestContext, summary: &Summary, why: Why) {
             traffic.first_byte.record(first_byte);
         }
     }
+    let failed = match summary.backend {
+        BackendEnd::Closed => Some(0),
+        BackendEnd::TimedOut => Some(1),
+        BackendEnd::Faulty => Some(2),
+        BackendEnd::Unjudged | BackendEnd::Answered => None,
+    };
+    if let Some((failed, traffic)) = failed.zip(context.traffic()) {
+        traffic.failures[failed].one();
+    }
     if summary.retries > 0
         && let Some(traffic) = context.traffic()
     {
@@ -92,7 +101,9 @@ fn write(shared: &Shared, context: &RequestContext, summary: &Summary, (class, w
     let snapshot = &context.snapshot;
     let route = context.route();
     let group = route.and_then(|route| route.group.as_ref());
-    let backend = context.backend().filter(|_| !summary.local);
+    // Who answered, or failed to.
+    let asked = !summary.local || matches!(summary.status, 502 | 504);
+    let backend = context.backend().filter(|_| asked);
     let listener = snapshot.listeners.get(context.listener);
     if let Some(listener) = listener {
         listener.tally.of(context.worker).logged.one();

@@ -129,7 +129,9 @@ mod tests {
         let bound = (0..20).find_map(|_| {
             let port = bind(&listener(&["127.0.0.1:0"]), 1).unwrap()[0].address.port();
             let both = [format!("0.0.0.0:{port}"), format!("[::]:{port}")];
-            bind(&listener(&[&both[0], &both[1]]), 2).ok()
+            bind(&listener(&[&both[0], &both[1]]), 2)
+                .inspect_err(|error| eprintln!("{error}: {:?}", error.error))
+                .ok()
         });
         assert_eq!(bound.unwrap().len(), 2);
     }

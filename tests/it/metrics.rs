@@ -185,6 +185,8 @@ fn a_connection_that_breaks_is_a_failure_and_a_resend_a_retry() {
     assert_eq!(metrics.value("retries_total", &[("node", "one"), ("reason", "resend")]), 1.0);
     let failed = [("route", "web:*/"), ("reason", "upstream_closed")];
     assert_eq!(metrics.value("request_failures_total", &failed), 1.0);
+    let by_node = [("pool", "app"), ("node", "one"), ("reason", "upstream_closed")];
+    assert_eq!(metrics.value("backend_request_failures_total", &by_node), 1.0);
     assert_eq!(metrics.value("requests_total", &[("node", ""), ("status", "5xx")]), 1.0);
 }
 

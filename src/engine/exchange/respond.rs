@@ -32,7 +32,10 @@ impl<H: Handler> Exchange<'_, H> {
         let Arrived { mut upstream, buffer: mut held, head, mut upload, kept, whole } = arrived;
         let (facts, length, keep) = match self.rewrite(&mut held, head, &mut target, &upload) {
             Ok(rewritten) => rewritten,
-            Err(fault) => return Box::pin(self.fail(client, &Failure::UpstreamFault(fault), whole)).await,
+            Err(fault) => {
+                self.summary.backend = BackendEnd::Faulty;
+                return Box::pin(self.fail(client, &Failure::UpstreamFault(fault), whole)).await;
+            }
         };
         // The response has begun: nothing is sent again.
         if let Some(buffer) = client.buffer.as_mut() {
@@ -107,7 +110,8 @@ impl<H: Handler> Exchange<'_, H> {
             Ok(()) => BackendEnd::Answered,
             Err(DownloadError::Upstream) if client.deadline.has_passed() => BackendEnd::TimedOut,
             Err(DownloadError::Upstream) => BackendEnd::Closed,
-            Err(_) => BackendEnd::Unjudged,
+            Err(DownloadError::Fault(_)) => BackendEnd::Faulty,
+            Err(DownloadError::Client) => BackendEnd::Unjudged,
         };
         match result {
             Ok(()) => {}
