@@ -3,19 +3,24 @@
 //! A request loads the snapshot once, at its head, and keeps it to its end. A reload makes a new one and
 //! swaps it in whole; live state (health, the operator's will, pins) is shared between old and new by name.
 
-use crate::engine::upstream::{ConnectError, Origin};
+mod endpoint;
+
+pub use endpoint::{Endpoint, EndpointRules, EndpointTally};
+
+use crate::clock::Millis;
 use crate::metrics::PerWorker;
 use crate::metrics::tally::{BackendTally, GroupTally, ListenerTally, PoolTally, RouteTally};
 use crate::persistence::Selector;
 use crate::persistence::settings::By;
-use crate::pool::{Backend, Pool};
+use crate::pool::ejection::{RequestFailure, TooMany};
+use crate::pool::{AdminState, Backend, Fitness, Pool};
 use crate::route::RouteTable;
 use arc_swap::ArcSwapOption;
-use std::net::{IpAddr, SocketAddr};
+use parking_lot::Mutex;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::watch;
 
 /// One view of the configuration.
 #[derive(Debug)]
@@ -112,9 +117,44 @@ pub struct PoolTargets {
     pub tally: Arc<PerWorker<PoolTally>>,
     /// When an upstream connection is bound to a client's connection.
     pub binds: Binds,
+    /// Held while somebody looks whether anything would be left.
+    pub ejecting: Mutex<()>,
+}
+
+/// What follows a request that was one failure too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ejection {
+    /// The backend is out of service for a time.
+    Ejected(TooMany),
+    /// It is kept: no other backend of its pool takes new clients. To be told, if so.
+    Spared(TooMany, bool),
 }
 
 impl PoolTargets {
+    /// A request to `endpoint` failed that was sent at `sent`; `reason` tells how. Says what follows, if
+    /// anything does.
+    pub fn request_failed(
+        &self,
+        endpoint: &Endpoint,
+        how: RequestFailure,
+        reason: &str,
+        sent: Millis,
+        now: Millis,
+    ) -> Option<Ejection> {
+        let too_many = endpoint.request_failed(how, sent, now)?;
+        // Two that fail at once must not each count on the other one.
+        let _alone = self.ejecting.lock();
+        let left = self.endpoints.iter().any(|other| {
+            other.backend.node.id != endpoint.backend.node.id
+                && other.backend.node.admin() == AdminState::Ready
+                && other.backend.fitness(now) == Fitness::Up
+        });
+        if !left {
+            return Some(Ejection::Spared(too_many, endpoint.spare(now)));
+        }
+        endpoint.eject(how, now, reason.into()).then_some(Ejection::Ejected(too_many))
+    }
+
     /// The place of `backend` among the pool's.
     #[must_use]
     pub fn place(&self, backend: &Backend) -> Option<usize> {
@@ -125,78 +165,6 @@ impl PoolTargets {
     #[must_use]
     pub fn endpoint(&self, backend: &Backend) -> Option<&Arc<Endpoint>> {
         self.endpoints.get(self.place(backend)?)
-    }
-}
-
-/// How a backend is reached, and what connecting to it has shown.
-#[derive(Debug)]
-pub struct Endpoint {
-    /// The backend.
-    pub backend: Arc<Backend>,
-    /// What connections to it have in common.
-    pub origin: Arc<Origin>,
-    /// Where its node is.
-    pub address: Arc<Address>,
-    /// Connects that failed, one after the other.
-    failures: AtomicU32,
-    /// So many in a row take it out of service.
-    pub eject_after: u32,
-    distrusted: AtomicBool,
-    /// Rung when a request has reason to doubt the backend: its probe does not wait for its turn.
-    pub doubt: Notify,
-    /// Held by the one request that tries whether the backend takes connections again.
-    pub trial: Semaphore,
-}
-
-impl Endpoint {
-    /// An endpoint without any history.
-    #[must_use]
-    pub fn new(backend: Arc<Backend>, origin: Arc<Origin>, address: Arc<Address>, eject_after: u32) -> Self {
-        let failures = AtomicU32::new(0);
-        Self {
-            backend,
-            origin,
-            address,
-            failures,
-            distrusted: AtomicBool::new(false),
-            eject_after,
-            doubt: Notify::new(),
-            trial: Semaphore::new(1),
-        }
-    }
-
-    /// Its address and port, once the node's name is resolved.
-    #[must_use]
-    pub fn socket(&self) -> Option<SocketAddr> {
-        self.address.current().map(|ip| SocketAddr::new(ip, self.backend.port))
-    }
-
-    /// Notes a failed connect; true when there were too many in a row.
-    pub fn connect_failed(&self) -> bool {
-        self.doubt.notify_one();
-        let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        failures >= self.eject_after
-    }
-
-    /// Notes whether the last connect failed because the backend's TLS is not as configured.
-    pub fn note_trust(&self, error: Option<&ConnectError>) {
-        let distrusted = matches!(error, Some(ConnectError::Tls(_)));
-        if self.distrusted.load(Ordering::Relaxed) != distrusted {
-            self.distrusted.store(distrusted, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether waiting is of no use: the backend's certificate or TLS is not as configured.
-    #[must_use]
-    pub fn is_distrusted(&self) -> bool {
-        self.distrusted.load(Ordering::Relaxed)
-    }
-
-    /// Notes a connect that succeeded.
-    pub fn connect_succeeded(&self) {
-        if self.failures.load(Ordering::Relaxed) != 0 {
-            self.failures.store(0, Ordering::Relaxed);
-        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! An [`Exchange`] starts with a rewritten head, and maybe part of the body, in the client's buffer. They stay
 //! there until the response begins, or until bytes of the body have left, so that the request can be sent
 //! again where that is safe: when nothing of it was sent, when it has a body of which nothing was sent, or
-//! when it is idempotent and still whole. A request on a connection that is bound to the client is never sent
+//! when it is idempotent and still whole. It is sent again to the backend that has met it, and to no other: one
+//! that cannot be reached any more may have carried it out. A request on a connection that is bound to the client is never sent
 //! again: what was authenticated on that connection cannot be repeated.
 
 mod respond;
@@ -16,8 +17,9 @@ use super::head::{RequestFacts, Version};
 use super::serve::{Settings, Worker};
 use super::stream::Upstream;
 use super::transfer::Upload;
-use super::upstream::{connect, take_idle};
+use super::upstream::{Origin, connect, take_idle};
 use send::Sending;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often a request is sent again after a connection broke; failed connects are the handler's to count.
@@ -97,6 +99,7 @@ impl<H: Handler> Exchange<'_, H> {
         }
         let whole = upload.is_done();
         let mut again: Option<Target> = None;
+        let mut met: Option<(Arc<Origin>, Failure)> = None;
         loop {
             let resend = again.is_some();
             let target = match again.take() {
@@ -114,6 +117,9 @@ impl<H: Handler> Exchange<'_, H> {
                     }
                 }
             };
+            if let Some((_, failure)) = met.take_if(|(origin, _)| !Arc::ptr_eq(origin, &target.origin)) {
+                return Box::pin(self.fail(client, &failure, Some((ready, whole)))).await;
+            }
             self.bound |= target.binding.is_some();
             let (upstream, reused) = match self.reach(client, &target, resend).await {
                 Ok(reached) => reached,
@@ -133,6 +139,7 @@ impl<H: Handler> Exchange<'_, H> {
                 return Box::pin(self.fail(client, &broken.failure, kept)).await;
             }
             self.summary.retries += 1;
+            met = Some((target.origin.clone(), broken.failure));
             again = Some(target);
             upload = Upload::new(self.facts.framing, self.max_body);
             if let Some(buffer) = client.buffer.as_mut() {

@@ -16,6 +16,7 @@
 
 pub mod body;
 pub mod buffer;
+mod cause;
 mod client;
 pub mod deadline;
 pub mod edits;

@@ -1,31 +1,34 @@
 //! Who can be used: probes, and what they make of a backend.
 //!
-//! Each backend is probed by a task of its own, through Pingora's [`HealthCheck`] trait. A probe that is due
-//! comes at its interval; at the fast interval while results speak against the current health; at once when a
-//! request could not connect.
+//! Each backend is probed by a task of its own, one probe at a time, through Pingora's
+//! [`HealthCheck`](pingora_load_balancing::health_check::HealthCheck) trait. A probe that is due comes at its
+//! interval; at the fast interval while results speak against the current health; soon when a request doubts
+//! the backend; at once when its address changes. The same task takes back what requests have ejected.
 
+mod cause;
 mod judge;
+mod probe;
+
 pub use judge::{Judge, Thresholds};
+pub use probe::{Check, HttpCheck};
 
 use crate::clock::CoarseClock;
-use crate::engine::upstream::{ConnectError, connect};
 use crate::pool::{DownCause, Health};
 use crate::snapshot::{Endpoint, HealthNews};
-use async_trait::async_trait;
 use log::{info, warn};
-use pingora::ErrorType;
-use pingora_load_balancing::Backend as ProbeTarget;
-use pingora_load_balancing::health_check::HealthCheck;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-/// The shortest time between two probes that requests ask for.
+/// How soon a probe follows that requests ask for, and so the shortest time between two of them.
 const DOUBT_PAUSE: Duration = Duration::from_millis(200);
 
 /// How a backend is probed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Probe {
+    /// What it is asked.
+    pub check: Check,
     /// Between two probes.
     pub interval: Duration,
     /// The same while the health is changing.
@@ -39,123 +42,127 @@ pub struct Probe {
 /// A backend under observation.
 #[derive(Debug)]
 pub struct Observed {
-    /// The pool's name, for messages.
-    pub pool: Arc<str>,
     /// The backend.
     pub endpoint: Arc<Endpoint>,
     /// How it is probed.
     pub probe: Probe,
+    /// How long its first probe waits, so that those of many backends do not start in one instant.
+    pub first_after: Duration,
 }
 
-/// Probes one backend until `stopping` turns true.
+/// Follows one backend until `stopping` turns true.
 pub async fn observe(
     observed: Observed,
     clock: Arc<CoarseClock>,
     news: HealthNews,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let mut judge = Judge::default();
-    let Observed { pool, endpoint, probe } = &observed;
-    let live = &endpoint.backend.live;
-    let node = &endpoint.backend.node.name;
+    let Observed { endpoint, probe, first_after } = observed;
+    tokio::select! {
+        () = keep_probing(&endpoint, &probe, first_after, &clock, &news) => {}
+        () = keep_taking_back(&endpoint, &clock, &news) => {}
+        _ = stopping.wait_for(|stopping| *stopping) => {}
+    }
+}
+
+async fn keep_probing(
+    endpoint: &Endpoint,
+    probe: &Probe,
+    first_after: Duration,
+    clock: &CoarseClock,
+    news: &HealthNews,
+) {
     let mut address = endpoint.address.listen();
     // Before its name has been looked up, nothing can be said of a backend.
-    tokio::select! {
-        _ = address.wait_for(|count| *count > 0) => {}
-        _ = stopping.wait_for(|stopping| *stopping) => return,
+    if address.wait_for(|count| *count > 0).await.is_err() {
+        return;
     }
-    let mut last = live.health();
+    tokio::time::sleep(first_after).await;
+    let mut judge = Judge::default();
+    let mut last = as_probes_see(endpoint);
     loop {
         address.mark_unchanged();
-        let result = attempt(endpoint, probe.timeout).await;
-        let now = clock.refresh().mono;
-        let before = live.health();
+        let began = Instant::now();
+        let result = probe::attempt(endpoint, &probe.check, probe.timeout).await;
+        endpoint.probed(result.is_ok(), began.elapsed());
+        let before = as_probes_see(endpoint);
         if before != last {
             // Requests have decided meanwhile: what probes saw before counts no more.
             judge = Judge::default();
         }
-        // What requests' failed connects decided, probes may correct: both look at the same thing.
-        if let Some(health) = judge.observe(before, result.is_ok(), probe.thresholds) {
-            let cause = DownCause::Connect;
-            if live.set_health(health, cause, now) {
-                match (&result, health) {
-                    (Err(why), _) => warn!("{pool}/{node} is down: {why}"),
-                    (Ok(()), _) if before == Health::Unknown => info!("{pool}/{node} is up"),
-                    (Ok(()), _) => warn!("{pool}/{node} is up again"),
-                }
-                news.tell();
-            }
-        } else if result.is_ok() && before == Health::Up {
-            live.connect_succeeded(now);
-        }
-        last = live.health();
-        let pause = if judge.is_changing(live.health()) { probe.fast_interval } else { probe.interval };
+        weigh(endpoint, probe, &mut judge, before, &result, clock, news);
+        last = as_probes_see(endpoint);
+        let pause = if judge.is_changing(last) { probe.fast_interval } else { probe.interval };
         tokio::select! {
             () = tokio::time::sleep(jittered(pause)) => {}
-            () = doubted(endpoint, probe.fast_interval) => {}
+            () = doubted(endpoint) => {}
             _ = address.changed() => {}
-            _ = stopping.wait_for(|stopping| *stopping) => return,
         }
+    }
+}
+
+/// What one more result makes of a backend.
+fn weigh(
+    endpoint: &Endpoint,
+    probe: &Probe,
+    judge: &mut Judge,
+    before: Health,
+    result: &Result<(), String>,
+    clock: &CoarseClock,
+    news: &HealthNews,
+) {
+    let now = clock.refresh().mono;
+    let name = &endpoint.name;
+    match (judge.observe(before, result.is_ok(), probe.thresholds), result) {
+        (Some(health), result) => {
+            let why = || result.as_ref().err().cloned().unwrap_or_default();
+            if !endpoint.judged(health, now, why) {
+                return;
+            }
+            match result {
+                Err(why) => warn!("{name} is down: {why}"),
+                Ok(()) if before == Health::Unknown => info!("{name} is up"),
+                Ok(()) => warn!("{name} is up again"),
+            }
+            news.tell();
+        }
+        // One that requests took down between the probe and now: a connect is what they lacked.
+        (None, Ok(())) if before == Health::Up && endpoint.well(now) => {
+            warn!("{name} is up again");
+            news.tell();
+        }
+        (None, _) => {}
+    }
+}
+
+/// An ejected backend is up for its probes: they cannot end that, and they can find that it is down.
+fn as_probes_see(endpoint: &Endpoint) -> Health {
+    let live = &endpoint.backend.live;
+    if live.down_cause() == Some(DownCause::Ejected) { Health::Up } else { live.health() }
+}
+
+/// Ends ejections when their time has come.
+async fn keep_taking_back(endpoint: &Endpoint, clock: &CoarseClock, news: &HealthNews) {
+    loop {
+        // One may have begun under an earlier configuration.
+        while let Some(until) = endpoint.backend.live.ejected_until() {
+            let now = clock.refresh().mono;
+            if now < until {
+                tokio::time::sleep(until.since(now)).await;
+            } else if endpoint.take_back(now) {
+                warn!("{} is taken back: one request that fails now ejects it again", endpoint.name);
+                news.tell();
+            }
+        }
+        endpoint.ejected.notified().await;
     }
 }
 
 /// Waits for doubt, and then a moment: a hundred requests that fail at once are one reason to look, and not
 /// as many probes in a row as make a backend down.
-async fn doubted(endpoint: &Endpoint, fast_interval: Duration) {
+async fn doubted(endpoint: &Endpoint) {
     endpoint.doubt.notified().await;
-    tokio::time::sleep(fast_interval.min(DOUBT_PAUSE)).await;
-}
-
-/// One probe.
-async fn attempt(endpoint: &Endpoint, timeout: Duration) -> Result<(), String> {
-    let Some(address) = endpoint.socket() else {
-        let name = endpoint.address.name.as_deref().unwrap_or_default();
-        return Err(format!("the name {name} is not resolved"));
-    };
-    let target = ProbeTarget::new(&address.to_string()).map_err(|error| error.to_string())?;
-    let probe = ConnectProbe { endpoint, timeout };
-    probe.check(&target).await.map_err(|error| cause(&error))
-}
-
-/// Whether a connection can be made as requests make it: TLS included, where the backend speaks it, so that
-/// a backend with the wrong certificate is not taken for one that works.
-///
-/// Pingora's own check was rejected: each one brings a connector that reads the system's certificate
-/// authorities, which costs more than everything else a probe does, and trusts others than requests do.
-struct ConnectProbe<'e> {
-    endpoint: &'e Endpoint,
-    timeout: Duration,
-}
-
-#[async_trait]
-impl HealthCheck for ConnectProbe<'_> {
-    async fn check(&self, target: &ProbeTarget) -> pingora::Result<()> {
-        let Some(address) = target.addr.as_inet() else {
-            return pingora::Error::e_explain(ErrorType::ConnectError, "no internet address");
-        };
-        let result = connect(&self.endpoint.origin, *address, self.timeout).await;
-        self.endpoint.note_trust(result.as_ref().err());
-        match result {
-            Ok(_closed) => Ok(()),
-            Err(error) => pingora::Error::e_because(ErrorType::ConnectError, "probe", error),
-        }
-    }
-
-    /// Counting is the judge's.
-    fn health_threshold(&self, _success: bool) -> usize {
-        1
-    }
-}
-
-/// What an operator can do something about: the operating system's words, or those of TLS.
-fn cause(error: &pingora::Error) -> String {
-    let root = error.root_cause();
-    match root.downcast_ref::<ConnectError>() {
-        Some(ConnectError::Tcp(io)) => io.to_string(),
-        Some(tls @ ConnectError::Tls(io)) => format!("{tls}: {io}"),
-        Some(late) => late.to_string(),
-        None => root.to_string(),
-    }
+    tokio::time::sleep(DOUBT_PAUSE).await;
 }
 
 /// Up to a tenth more or less, so that many probes do not march in step.

@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(told.buckets[1], (0.001, 3));
         assert_eq!(told.buckets.last(), Some(&(1200.0, 3)));
         assert_eq!(told.count, 4);
-        assert!((told.sum - 2000.001_001).abs() < 1e-9, "{}", told.sum);
+        assert!((told.sum - 2_000.001_001).abs() < 1e-9, "{}", told.sum);
     }
 
     #[test]

@@ -266,6 +266,27 @@ impl<'a> GroupStats<'a> {
         &self.group.settings.name
     }
 
+    /// How many nodes it has.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.group.members.len()
+    }
+
+    /// How many of them take new clients: the operator says `ready`, and their backends in all of the group's
+    /// pools are up.
+    #[must_use]
+    pub fn whole_nodes(&self, now: Millis) -> usize {
+        self.group.members.iter().filter(|member| member.takes_new(now)).count()
+    }
+
+    /// Whether probes that have not answered yet may still show that one more is.
+    #[must_use]
+    pub fn may_gain(&self, now: Millis) -> bool {
+        let ready = |member: &&Member| member.node.admin() == AdminState::Ready;
+        let open = |member: &Member| member.may_become_whole(now) && !member.whole(now);
+        self.group.members.iter().filter(ready).any(open)
+    }
+
     /// Every node of the group with the pins that lead to it, provisional ones among them.
     pub fn pins(&self) -> impl Iterator<Item = (&'a Node, u64)> + use<'a> {
         let group = self.group;

@@ -21,11 +21,11 @@ pub enum Health {
 /// What made a backend [`Health::Down`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DownCause {
-    /// Connects failed; one that succeeds ends it.
+    /// Connects failed, of requests or of probes that only connect; one that succeeds ends it.
     Connect,
-    /// Probes failed; only probes end it.
+    /// Probes failed that look at more than a connect; only probes end it.
     Probe,
-    /// It was ejected for failing requests; a connect that succeeds ends it.
+    /// It was ejected for failing requests; time ends it. Connects and probes that succeed do not.
     Ejected,
 }
 
@@ -60,6 +60,7 @@ pub struct BackendLive {
     last_failure: AtomicU64,
     recovered: AtomicU64,
     grace_ends: AtomicU64,
+    ejected_until: AtomicU64,
     in_flight: AtomicU32,
     change: Mutex<()>,
 }
@@ -74,6 +75,7 @@ impl Default for BackendLive {
             last_failure: AtomicU64::new(NEVER),
             recovered: AtomicU64::new(NEVER),
             grace_ends: AtomicU64::new(NEVER),
+            ejected_until: AtomicU64::new(NEVER),
             in_flight: AtomicU32::new(0),
             change: Mutex::new(()),
         }
@@ -113,6 +115,13 @@ impl BackendLive {
             1 => DownCause::Probe,
             _ => DownCause::Ejected,
         })
+    }
+
+    /// When it will be taken back; none unless it is ejected for a time.
+    #[must_use]
+    pub fn ejected_until(&self) -> Option<Millis> {
+        let until = self.ejected_until.load(Ordering::Relaxed);
+        (until != NEVER && self.down_cause() == Some(DownCause::Ejected)).then_some(Millis(until))
     }
 
     /// When the health last changed.
@@ -159,19 +168,16 @@ impl BackendLive {
         }
     }
 
-    /// A connect succeeded: the failure is over, and so is a down that connects or requests caused.
+    /// A connect succeeded: the failure is over, and so is a down that connects caused.
     /// True if the health changed.
     pub fn connect_succeeded(&self, now: Millis) -> bool {
         if self.failing_since().is_none() {
             return false;
         }
-        let writing = self.change.lock();
+        let _writing = self.change.lock();
         match self.down_cause() {
-            Some(DownCause::Probe) => false,
-            Some(DownCause::Connect | DownCause::Ejected) => {
-                drop(writing);
-                self.set_health(Health::Up, DownCause::Connect, now)
-            }
+            Some(DownCause::Probe | DownCause::Ejected) => false,
+            Some(DownCause::Connect) => self.rise(now),
             None => {
                 self.failing_since.store(NEVER, Ordering::Relaxed);
                 false
@@ -179,32 +185,86 @@ impl BackendLive {
         }
     }
 
-    /// Reports what was observed; `cause` matters for [`Health::Down`] only. True if the health changed.
-    /// Up, reported again, also ends a failure that was too short to bring the backend down.
+    /// Reports what was observed; `cause` matters for [`Health::Down`] only. True if the health changed, or
+    /// if an ejection became a down of another cause. Up, reported again, also ends a failure that was too
+    /// short to bring the backend down; it does not end an ejection before its time.
     pub fn set_health(&self, health: Health, cause: DownCause, now: Millis) -> bool {
         let _writing = self.change.lock();
-        let before = self.health();
         match health {
             Health::Down => {
-                if self.failing_since().is_none() {
-                    self.failing_since.store(now.0, Ordering::Relaxed);
-                }
-                self.cause.store(cause as u8, Ordering::Relaxed);
+                let before = self.down_cause();
+                self.fall(cause, now) || before == Some(DownCause::Ejected) && cause != DownCause::Ejected
             }
-            Health::Up => {
-                if before == Health::Down {
-                    self.recovered.store(now.0, Ordering::Relaxed);
+            Health::Up if self.ejected_until().is_some() => false,
+            Health::Up => self.rise(now),
+            Health::Unknown => {
+                let changed = self.health() != health;
+                if changed {
+                    self.turn(health, now);
                 }
-                self.failing_since.store(NEVER, Ordering::Relaxed);
+                changed
             }
-            Health::Unknown => {}
         }
-        if before == health {
+    }
+
+    /// Requests could not connect: down, unless it is down for whatever cause. True if it was not.
+    pub fn unreachable(&self, cause: DownCause, now: Millis) -> bool {
+        let _writing = self.change.lock();
+        self.health() != Health::Down && self.fall(cause, now)
+    }
+
+    /// Requests failed: down until [`BackendLive::take_back`] finds that its time has come. False if it is
+    /// down already. A persisted client is held from now on, whatever failed before.
+    pub fn eject(&self, until: Millis, now: Millis) -> bool {
+        let _writing = self.change.lock();
+        if self.health() == Health::Down {
             return false;
         }
+        self.ejected_until.store(until.0, Ordering::Relaxed);
+        self.failing_since.store(now.0, Ordering::Relaxed);
+        self.fall(DownCause::Ejected, now)
+    }
+
+    /// Ends an ejection whose time has come. True if it did; the backend is up then.
+    pub fn take_back(&self, now: Millis) -> bool {
+        let _writing = self.change.lock();
+        self.ejected_until().is_some_and(|until| now >= until) && self.rise(now)
+    }
+
+    /// The caller holds the lock. A backend that was down already gets another cause.
+    fn fall(&self, cause: DownCause, now: Millis) -> bool {
+        if self.failing_since().is_none() {
+            self.failing_since.store(now.0, Ordering::Relaxed);
+        }
+        if cause != DownCause::Ejected {
+            self.ejected_until.store(NEVER, Ordering::Relaxed);
+        }
+        self.cause.store(cause as u8, Ordering::Relaxed);
+        let changed = self.health() != Health::Down;
+        if changed {
+            self.turn(Health::Down, now);
+        }
+        changed
+    }
+
+    /// The caller holds the lock.
+    fn rise(&self, now: Millis) -> bool {
+        let before = self.health();
+        if before == Health::Down {
+            self.recovered.store(now.0, Ordering::Relaxed);
+        }
+        self.failing_since.store(NEVER, Ordering::Relaxed);
+        self.ejected_until.store(NEVER, Ordering::Relaxed);
+        if before != Health::Up {
+            self.turn(Health::Up, now);
+        }
+        before != Health::Up
+    }
+
+    /// The caller holds the lock.
+    fn turn(&self, health: Health, now: Millis) {
         self.changed.store(now.0, Ordering::Relaxed);
         self.health.store(health as u8, Ordering::Release);
-        true
     }
 
     /// Requests in flight.

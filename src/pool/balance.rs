@@ -34,31 +34,42 @@ pub fn least_pins<'a>(
     candidates: impl Iterator<Item = Candidate<'a>> + Clone,
     turn: usize,
 ) -> Option<Candidate<'a>> {
-    least(candidates, turn, |candidate| candidate.pins)
+    let (_, mut equals) = least(candidates, |candidate| candidate.pins + 1)?;
+    let ties = equals.clone().count();
+    equals.nth(turn % ties.max(1))
 }
 
-/// The candidate with the fewest requests in flight per weight, counting the one to come.
+/// The candidate with the fewest requests in flight per weight, counting the one to come. Candidates without
+/// any are equals, and share by weight: on a quiet day the heaviest would get everybody.
 pub fn least_requests<'a>(
     candidates: impl Iterator<Item = Candidate<'a>> + Clone,
     turn: usize,
+    robin: &RoundRobin,
 ) -> Option<Candidate<'a>> {
-    least(candidates, turn, |candidate| candidate.requests)
+    let load = |candidate: &Candidate<'a>| match candidate.requests {
+        0 => 0,
+        requests => requests + 1,
+    };
+    let (best, mut equals) = least(candidates, load)?;
+    if equals.clone().any(|candidate| candidate.capacity() != best.capacity()) {
+        return robin.choose(equals);
+    }
+    let ties = equals.clone().count();
+    equals.nth(turn % ties.max(1))
 }
 
-fn least<'a>(
-    candidates: impl Iterator<Item = Candidate<'a>> + Clone,
-    turn: usize,
-    load: impl Fn(&Candidate<'a>) -> u64,
-) -> Option<Candidate<'a>> {
-    let compare = |one: &Candidate<'a>, other: &Candidate<'a>| {
-        let left = u128::from(load(one) + 1) * u128::from(other.capacity());
-        let right = u128::from(load(other) + 1) * u128::from(one.capacity());
+/// One of the candidates with the least load per weight, and all of them.
+fn least<'a, C: Iterator<Item = Candidate<'a>> + Clone>(
+    candidates: C,
+    load: impl Fn(&Candidate<'a>) -> u64 + Clone,
+) -> Option<(Candidate<'a>, impl Iterator<Item = Candidate<'a>> + Clone)> {
+    let compare = move |one: &Candidate<'a>, other: &Candidate<'a>| {
+        let left = u128::from(load(one)) * u128::from(other.capacity());
+        let right = u128::from(load(other)) * u128::from(one.capacity());
         left.cmp(&right)
     };
     let best = candidates.clone().min_by(&compare)?;
-    let equals = candidates.filter(|candidate| compare(candidate, &best) == Ordering::Equal);
-    let ties = equals.clone().count();
-    equals.clone().nth(turn % ties.max(1)).or(Some(best))
+    Some((best, candidates.filter(move |candidate| compare(candidate, &best) == Ordering::Equal)))
 }
 
 /// Smooth weighted round robin: of weights 2 and 1 the order is a, b, a; nobody gets two in a row while

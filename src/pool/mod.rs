@@ -7,6 +7,7 @@
 
 mod backend;
 pub mod balance;
+pub mod ejection;
 mod node;
 
 pub use backend::{Backend, BackendLive, DownCause, Fitness, Health};

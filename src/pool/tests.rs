@@ -105,11 +105,31 @@ fn pins_and_requests_are_weighed() {
     assert_eq!(least_pins([candidate(&a, 1, 0), candidate(&b, 6, 0)].into_iter(), 0).unwrap().node.id.0, 1);
     assert_eq!(least_pins([candidate(&a, 0, 0), candidate(&b, 6, 0)].into_iter(), 0).unwrap().node.id.0, 0);
     assert_eq!(
-        least_requests([candidate(&a, 9, 1), candidate(&b, 0, 8)].into_iter(), 0).unwrap().node.id.0,
+        least_requests([candidate(&a, 9, 1), candidate(&b, 0, 8)].into_iter(), 0, &RoundRobin::default())
+            .unwrap()
+            .node
+            .id
+            .0,
         0
     );
     let slow = Candidate { share: 100, ..candidate(&b, 0, 0) };
     assert_eq!(least_pins([candidate(&a, 1, 0), slow].into_iter(), 0).unwrap().node.id.0, 0);
+}
+
+#[test]
+fn idle_nodes_share_by_weight() {
+    let (a, b) = (node(0, "a", 1), node(1, "b", 3));
+    let robin = RoundRobin::default();
+    let order = |requests: [u64; 2], share: u32| -> String {
+        let all = [candidate(&a, 0, requests[0]), Candidate { share, ..candidate(&b, 0, requests[1]) }];
+        (0..8).map(|turn| least_requests(all.into_iter(), turn, &robin).unwrap().node.name.clone()).collect()
+    };
+    assert_eq!(order([0, 0], 1000), "babbbabb");
+    assert_eq!(order([0, 1], 1000), "aaaaaaaa");
+    assert_eq!(order([1, 0], 100), "bbbbbbbb");
+    assert_eq!(order([1, 3], 1000), "bbbbbbbb", "the one to come weighs less there");
+    let slow = order([0, 0], 100);
+    assert_eq!(slow.matches('b').count(), 2, "three tenths of a: {slow}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod access_log;
 mod admit;
 mod connection_auth;
 mod context;
+mod ejection;
 mod figures;
 mod record;
 mod rescue;

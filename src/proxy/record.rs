@@ -2,7 +2,7 @@
 
 use super::access_log::Entry;
 use super::context::RequestContext;
-use super::{Edge, Shared, rescue};
+use super::{Edge, Shared, ejection, rescue};
 use crate::engine::handler::{Answer, Connection, Summary};
 use crate::engine::refusal::Refusal;
 use crate::metrics::tally::ListenerTally;
@@ -15,6 +15,7 @@ pub(super) fn end(shared: &Shared, mut context: RequestContext, summary: &Summar
     if shared.access_log.is_some() {
         write(shared, &context, summary, recognised);
     }
+    ejection::judge(shared, &context, summary);
     if let Some(selection) = context.selection.take() {
         let now = if summary.times.total > Duration::from_millis(50) {
             shared.clock.refresh()

@@ -26,12 +26,22 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
         let decision = match std::mem::replace(&mut context.next, Next::Chosen) {
             Next::Select | Next::Chosen => snapshot.selector.select(route.pool, group, &context.facts(), now),
             Next::SelectAgain(selection) => snapshot.selector.select_again(selection, now),
+            Next::RetrySame { selection, .. } if waits_for_others(&selection) => {
+                // Its pin stays; the selector says how long the client is held.
+                snapshot.selector.finish(selection, now);
+                context.next = Next::Select;
+                continue;
+            }
             Next::RetrySame { selection, at, until } => {
                 let Ok(_place) = shared.waiting.try_acquire() else {
                     return refuse(context, "waiting_full");
                 };
                 count_wait(context, 2);
                 Box::pin(pause(shared, at)).await;
+                if waits_for_others(&selection) {
+                    context.next = Next::RetrySame { selection, at, until };
+                    continue;
+                }
                 context.chosen_at = shared.clock.refresh().mono;
                 let left = until.since(context.chosen_at);
                 match target(context, route.pool, &selection, bindings, left) {
@@ -62,7 +72,7 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
                 }
                 // The node's name is not resolved: that is a connect that failed.
                 context.selection = Some(selection);
-                failed(shared, context, "name_not_resolved");
+                unresolved(shared, context);
             }
             Decision::Wait(wait) => {
                 let Ok(_place) = shared.waiting.try_acquire() else {
@@ -82,6 +92,11 @@ fn count_wait(context: &RequestContext, place: usize) {
     if let Some(targets) = context.targets() {
         targets.tally.of(context.worker).waits[place].one();
     }
+}
+
+/// Whether another connect would be of no use: the selection's backend is down, and probes or time end that.
+fn waits_for_others(selection: &Selection) -> bool {
+    matches!(selection.backend().live.down_cause(), Some(DownCause::Probe | DownCause::Ejected))
 }
 
 fn refuse(context: &mut RequestContext, reason: &'static str) -> Choice {
@@ -148,30 +163,36 @@ async fn pause(shared: &Shared, at: Millis) {
     }
 }
 
-/// Waits for a backend: until its health changes, a trial connect succeeds, or the time is over.
+/// Waits for a backend: until its health changes, a trial connect succeeds, or the time is over. Where only
+/// probes tell, they are asked for meanwhile.
 async fn hold(shared: &Shared, context: &RequestContext, pool: usize, wait: &Wait) {
     let mut news = shared.news.listen();
-    let targets = context.snapshot.pools.get(pool).filter(|_| wait.try_connect);
+    let targets = context.snapshot.pools.get(pool);
     let endpoint = targets.and_then(|targets| {
         let keep = targets.binds != Binds::Always;
         Some((targets.endpoint(&wait.backend)?, keep))
     });
+    let live = &wait.backend.live;
     let expected = match wait.reason {
         WaitReason::Hold => Health::Down,
         WaitReason::FirstProbe => Health::Unknown,
     };
     loop {
         let left = wait.until.since(shared.clock.refresh().mono);
-        if left.is_zero() || wait.backend.live.health() != expected {
+        if left.is_zero() || live.health() != expected {
             return;
         }
         let trial = async {
-            match endpoint {
-                Some((endpoint, keep)) => {
+            match (endpoint, live.down_cause()) {
+                (Some((endpoint, keep)), Some(DownCause::Connect)) => {
                     tokio::time::sleep(TRIAL_PAUSE).await;
                     trial_connect(shared, endpoint, left, keep).await;
                 }
-                None => std::future::pending().await,
+                (Some((endpoint, _)), Some(DownCause::Probe)) => {
+                    endpoint.doubt.notify_one();
+                    tokio::time::sleep(TRIAL_PAUSE).await;
+                }
+                _ => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -216,11 +237,8 @@ pub(super) fn connected(shared: &Shared, context: &mut RequestContext, took: Opt
 
 /// A new connection to a backend has come about.
 fn reached(shared: &Shared, endpoint: &Endpoint) {
-    endpoint.connect_succeeded();
-    endpoint.note_trust(None);
-    let backend = &endpoint.backend;
-    if backend.live.connect_succeeded(shared.clock.refresh().mono) {
-        warn!("{} takes connections again", backend.node.name);
+    if endpoint.connect_succeeded(shared.clock.refresh().mono) {
+        warn!("{} takes connections again", endpoint.name);
         shared.news.tell();
     }
 }
@@ -230,10 +248,22 @@ pub(super) fn unreachable(shared: &Shared, context: &mut RequestContext, error: 
     if let Some(endpoint) = context.endpoint() {
         endpoint.note_trust(Some(error));
     }
-    failed(shared, context, error.reason());
+    failed(shared, context, error.reason(), |_| error.cause());
 }
 
-fn failed(shared: &Shared, context: &mut RequestContext, reason: &'static str) {
+/// The name of the selection's node leads nowhere.
+fn unresolved(shared: &Shared, context: &mut RequestContext) {
+    failed(shared, context, "name_not_resolved", |endpoint| {
+        format!("the name {} is not resolved", endpoint.address.name.as_deref().unwrap_or_default())
+    });
+}
+
+fn failed(
+    shared: &Shared,
+    context: &mut RequestContext,
+    reason: &'static str,
+    why: impl FnOnce(&Endpoint) -> String,
+) {
     context.connects_failed += 1;
     context.connect_error = Some(reason);
     if let Some(traffic) = context.traffic() {
@@ -250,17 +280,12 @@ fn failed(shared: &Shared, context: &mut RequestContext, reason: &'static str) {
         return;
     }
     // The failure began when the connect did.
-    selection.backend().live.connect_failed(context.chosen_at);
     if let Some(endpoint) = endpoint
-        && endpoint.connect_failed()
-        && endpoint.backend.live.health() == Health::Up
+        && let Some(failures) = endpoint.connect_failed(context.chosen_at, now.mono, || why(&endpoint))
     {
-        let backend = &endpoint.backend;
-        if backend.live.set_health(Health::Down, DownCause::Connect, now.mono) {
-            let (node, port, failures) = (&backend.node.name, backend.port, endpoint.eject_after);
-            warn!("{node} port {port} is down after {failures} failed connects in a row: {reason}");
-            shared.news.tell();
-        }
+        let why = endpoint.why_down().unwrap_or_default();
+        warn!("{} is down after {failures} failed connects in a row: {why}", endpoint.name);
+        shared.news.tell();
     }
     context.next = match context.snapshot.selector.after_connect_failure(&mut selection, now) {
         AfterFailure::RetrySame { at, until } => {

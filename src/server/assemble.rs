@@ -1,9 +1,9 @@
 //! From configured values to the objects that requests meet.
 
 use super::tls;
-use crate::config::{Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, UpstreamTls};
+use crate::config::{Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, ProbeCheck, UpstreamTls};
 use crate::engine::upstream::{Origin, OriginTls, Patience};
-use crate::health::{Observed, Probe, Thresholds};
+use crate::health::{Check, HttpCheck, Observed, Probe, Thresholds};
 use crate::id::{Interner, TooManyNames};
 use crate::metrics::PerWorker;
 use crate::metrics::tally::{BackendTally, GroupTally, ListenerTally, PoolTally, RouteTally};
@@ -14,12 +14,19 @@ use crate::persistence::{Outcome, Selector, SelectorLive};
 use crate::pool::{Backend, BackendLive, Node, NodeLive, Pool};
 use crate::route::{RouteSpec, RouteTable};
 use crate::snapshot::{
-    Address, Binds, Endpoint, GroupTraffic, ListenerRoutes, PoolTargets, Route, RouteGroup, Snapshot,
+    Address, Binds, Endpoint, EndpointRules, GroupTraffic, ListenerRoutes, PoolTargets, Route, RouteGroup,
+    Snapshot,
 };
+use parking_lot::Mutex;
 use pingora::listeners::tls::Acceptor;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Between the first probes of two backends.
+const FIRST_PROBES_APART: Duration = Duration::from_millis(2);
+/// Between those of the first and the last, at most.
+const FIRST_PROBES_WITHIN: Duration = Duration::from_millis(200);
 
 /// What outlives a configuration: everything by name.
 #[derive(Debug, Default)]
@@ -86,6 +93,7 @@ pub(super) fn assemble(
         pools.push(targets);
         observed.extend(probes);
     }
+    spread(&mut observed);
     let groups = config.groups.iter().enumerate().map(|(index, settings)| {
         let mut used: Vec<usize> =
             config.routes.iter().filter(|route| route.group == Some(index)).map(|route| route.pool).collect();
@@ -145,7 +153,14 @@ fn assemble_pool(
             }),
         };
         let keep_idle = config.keepalive_connections.div_ceil(workers);
+        let check = check(&backend.probe.check);
+        let rules = EndpointRules {
+            eject_after: config.ejection.consecutive_failures,
+            eject_for: config.ejection.duration,
+            connect_proves: matches!(check, Check::Connect),
+        };
         let endpoint = Arc::new(Endpoint::new(
+            &config.name,
             Arc::new(Backend {
                 node,
                 pool: index,
@@ -155,15 +170,16 @@ fn assemble_pool(
             }),
             Arc::new(Origin::new(tls, patience, keep_idle)),
             addresses[backend.node].clone(),
-            config.ejection.consecutive_failures,
+            rules,
         ));
         let probe = Probe {
+            check,
             interval: backend.probe.interval,
             fast_interval: backend.probe.fast_interval,
             timeout: backend.probe.timeout,
             thresholds: Thresholds { rise: backend.probe.rise, fall: backend.probe.fall },
         };
-        let watched = Observed { pool: name.clone(), endpoint: endpoint.clone(), probe };
+        let watched = Observed { endpoint: endpoint.clone(), probe, first_after: Duration::ZERO };
         observed.push((watched, backend.probe.start_grace));
         endpoints.push(endpoint);
     }
@@ -177,7 +193,33 @@ fn assemble_pool(
     let traffic =
         endpoints.iter().map(|_| Arc::new(PerWorker::new(workers, BackendTally::default))).collect();
     let tally = Arc::new(PerWorker::new(workers, PoolTally::default));
-    Ok((PoolTargets { pool, name, endpoints, traffic, tally, binds }, observed))
+    let ejecting = Mutex::default();
+    Ok((PoolTargets { pool, name, endpoints, traffic, tally, binds, ejecting }, observed))
+}
+
+fn check(configured: &ProbeCheck) -> Check {
+    match configured {
+        ProbeCheck::Tcp => Check::Connect,
+        ProbeCheck::Http(http) => Check::Http(Box::new(HttpCheck {
+            method: http.method.clone(),
+            path: http.path.clone(),
+            host: http.host.clone(),
+            headers: http.headers.clone(),
+            body: http.body.clone(),
+            expect: http.expect.clone(),
+            contains: http.contains.clone(),
+        })),
+    }
+}
+
+/// Gives the first probes a little distance: two milliseconds each, and all of them together start within a
+/// fifth of a second.
+fn spread(observed: &mut [(Observed, Duration)]) {
+    let count = u32::try_from(observed.len()).unwrap_or(u32::MAX).max(1);
+    let step = FIRST_PROBES_APART.min(FIRST_PROBES_WITHIN / count);
+    for (place, (observed, _)) in (0..).zip(observed) {
+        observed.first_after = step.saturating_mul(place);
+    }
 }
 
 fn routes(config: &Config, workers: usize) -> Vec<Route> {

@@ -8,6 +8,7 @@ use crate::metrics::names::{self, Family};
 use crate::metrics::{Samples, Source};
 use crate::pool::{AdminState, DownCause, Fitness};
 use crate::snapshot::Endpoint;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Tells the figures that are not counted for requests.
 pub(super) struct EdgeFigures {
@@ -83,7 +84,8 @@ impl Source for EdgeFigures {
             }
         }
         for group in snapshot.selector.groups() {
-            samples.gauge(&names::GROUP_NODES, &[group.name()], group.pins().count() as f64);
+            samples.gauge(&names::GROUP_NODES, &[group.name()], group.nodes() as f64);
+            samples.gauge(&names::GROUP_WHOLE_NODES, &[group.name()], group.whole_nodes(now) as f64);
         }
     }
 }
@@ -91,4 +93,20 @@ impl Source for EdgeFigures {
 fn endpoint(samples: &mut Samples, labels: [&str; 2], endpoint: &Endpoint) {
     let ejected = endpoint.backend.live.down_cause() == Some(DownCause::Ejected);
     samples.flag(&names::BACKEND_EJECTED, &labels, ejected);
+    let [pool, node] = labels;
+    let tally = &endpoint.tally;
+    let mut count = |family, word, cell: &AtomicU64| {
+        samples.count(family, &[pool, node, word], cell.load(Ordering::Relaxed));
+    };
+    count(&names::BACKEND_HEALTH_CHANGES, "up", &tally.went_up);
+    count(&names::BACKEND_HEALTH_CHANGES, "down", &tally.went_down);
+    count(&names::BACKEND_EJECTIONS, "upstream_closed", &tally.ejections_closed);
+    count(&names::BACKEND_EJECTIONS, "upstream_timeout", &tally.ejections_timed_out);
+    count(&names::BACKEND_EJECTIONS, "spared", &tally.ejections_spared);
+    count(&names::PROBES, "ok", &tally.probes_ok);
+    count(&names::PROBES, "failed", &tally.probes_failed);
+    let micros = tally.probe_micros.load(Ordering::Relaxed);
+    if micros > 0 {
+        samples.gauge(&names::PROBE_DURATION, &labels, micros as f64 / 1e6);
+    }
 }

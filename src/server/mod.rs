@@ -10,6 +10,7 @@
 
 mod assemble;
 mod figures;
+mod groups;
 mod listen;
 mod resolve;
 mod tls;
@@ -129,6 +130,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         }
         workers.announce();
         tokio::spawn(announce_ready(shared.clone(), stopping.clone()));
+        tokio::spawn(groups::watch(shared.clone(), stopping.clone()));
         signals.wait_for_stop(&shared).await;
         info!(
             "stopping: no new connections, waiting up to {:?} for requests in flight",

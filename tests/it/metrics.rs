@@ -284,3 +284,56 @@ fn lines_that_nobody_reads_are_dropped_and_counted_and_no_request_waits() {
         assert_eq!(entry["path"], "/a/path/that/fills/the/pipe");
     }
 }
+
+#[test]
+fn health_is_told_with_what_changed_it() {
+    let (a, b) = (MimNode::start("mim1"), MimNode::start("mim2"));
+    let edge = Edge::start(&Farm::of([&a, &b]).yaml());
+    let metrics = edge.metrics();
+    assert_eq!(metrics.value("group_whole_nodes", &[("group", "mim")]), 2.0);
+    assert!(metrics.value("probes_total", &[("node", "mim1"), ("result", "ok")]) >= 2.0);
+    assert!(metrics.value("probe_duration_seconds", &[("pool", SERVICE), ("node", "mim1")]) > 0.0);
+    let changes = |metrics: &Metrics, health| {
+        metrics.value("backend_health_changes_total", &[("pool", STS), ("node", "mim1"), ("health", health)])
+    };
+    assert_eq!([changes(&metrics, "up"), changes(&metrics, "down")], [1.0, 0.0], "it came up");
+
+    // One port of two: the node serves its clients on the other, and takes no new ones.
+    a.origin.refuse_on(mim::STS);
+    edge.message("mim-sts/mim1 is down: connection refused");
+    let metrics = edge.metrics();
+    assert_eq!(metrics.value("backend_up", &[("pool", STS), ("node", "mim1")]), 0.0);
+    assert_eq!(metrics.value("backend_up", &[("pool", SERVICE), ("node", "mim1")]), 1.0);
+    assert_eq!(metrics.value("group_whole_nodes", &[("group", "mim")]), 1.0);
+    assert_eq!(metrics.value("backend_ejected", &[]), 0.0);
+    assert!(metrics.value("probes_total", &[("node", "mim1"), ("result", "failed")]) >= 1.0);
+    assert_eq!([changes(&metrics, "up"), changes(&metrics, "down")], [1.0, 1.0]);
+    a.origin.listen_on(mim::STS);
+    edge.message("mim-sts/mim1 is up again");
+    assert_eq!(changes(&edge.metrics(), "up"), 2.0);
+}
+
+#[test]
+fn an_ejection_is_told_while_it_lasts() {
+    let breaking = Origin::start(|mut conn| {
+        if conn.request().is_some() {
+            conn.reset();
+        }
+    });
+    let (a, b) = (Origin::answering(|_| answer("200 OK", "", b"")), breaking);
+    let settings = "ejection: { consecutive_failures: 2, for: 10m }, slow_start: 0s,";
+    let yaml = single(&a, settings, "")
+        .replace("one: { address: 127.0.0.1 }", "one: { address: 127.0.0.1 }\n  two: { address: 127.0.0.1 }");
+    let yaml = yaml.replace(" } ] }", &format!(" }}, {{ node: two, port: {} }} ] }}", b.port(0)));
+    let edge = Edge::start(&yaml);
+    while !edge.log().contains("app/two is ejected") {
+        once(edge.address("web"), post("/x", "body"));
+    }
+    let metrics = edge.metrics();
+    assert_eq!(metrics.value("backend_ejected", &[("pool", "app"), ("node", "two")]), 1.0);
+    assert_eq!(metrics.value("backend_ejected", &[("pool", "app"), ("node", "one")]), 0.0);
+    assert_eq!(metrics.value("backend_up", &[("pool", "app"), ("node", "two")]), 0.0);
+    let ejections = [("node", "two"), ("reason", "upstream_closed")];
+    assert_eq!(metrics.value("backend_ejections_total", &ejections), 1.0);
+    assert_eq!(metrics.value("backend_ejections_total", &[]), 1.0);
+}

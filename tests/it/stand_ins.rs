@@ -1,5 +1,7 @@
 //! The stand-ins themselves: a test that relies on a fault, a refusal or a record must be able to fail.
 
+mod processes;
+
 use crate::support::client::once;
 use crate::support::mim::{self, MimNode, SERVICE, STS};
 use std::net::TcpStream;

@@ -17,17 +17,17 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 /// A certificate authority with a folder for its files.
-struct Authority {
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: TempDir,
 }
 
 impl Authority {
-    fn new() -> Authority {
+    pub fn new() -> Authority {
         Authority::called("authority.test")
     }
 
-    fn called(name: &str) -> Authority {
+    pub fn called(name: &str) -> Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -37,7 +37,7 @@ impl Authority {
         Authority { issuer, folder }
     }
 
-    fn path(&self, file: &str) -> String {
+    pub fn path(&self, file: &str) -> String {
         self.folder.path().join(file).display().to_string()
     }
 
@@ -81,8 +81,20 @@ impl Authority {
         })
     }
 
-    fn server(&self, name: &str) -> Arc<ServerConfig> {
+    pub fn server(&self, name: &str) -> Arc<ServerConfig> {
         let (certificate, key) = self.issue(name);
+        Self::serving(&certificate, &key)
+    }
+
+    /// A server whose certificate ran out long ago.
+    pub fn expired_server(&self, name: &str) -> Arc<ServerConfig> {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        Self::serving(&params.signed_by(&key, &self.issuer).unwrap(), &key)
+    }
+
+    fn serving(certificate: &rcgen::Certificate, key: &KeyPair) -> Arc<ServerConfig> {
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)

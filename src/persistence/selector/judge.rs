@@ -74,7 +74,7 @@ fn hold(group: &Group, ask: &Ask<'_>, backend: &Arc<Backend>) -> Option<Wait> {
     (ask.now < until).then(|| Wait {
         until,
         backend: Arc::clone(backend),
-        try_connect: backend.live.down_cause().is_some_and(|cause| cause != DownCause::Probe),
+        try_connect: backend.live.down_cause() == Some(DownCause::Connect),
         reason: WaitReason::Hold,
     })
 }

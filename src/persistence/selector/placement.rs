@@ -98,7 +98,9 @@ fn place_in<'g>(group: &'g Group, ask: &Ask<'_>, whole: bool, backup: bool) -> O
     let turn = || live.turn.fetch_add(1, Ordering::Relaxed);
     let chosen = match group.settings.first_choice {
         FirstChoice::LeastPins if ask.pinned => balance::least_pins(candidates, turn()),
-        FirstChoice::LeastPins | FirstChoice::LeastRequests => balance::least_requests(candidates, turn()),
+        FirstChoice::LeastPins | FirstChoice::LeastRequests => {
+            balance::least_requests(candidates, turn(), &live.robin)
+        }
         FirstChoice::RoundRobin => live.robin.choose(candidates),
         FirstChoice::Hash => balance::hash(candidates, ask.key),
     }?;

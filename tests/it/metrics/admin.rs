@@ -2,7 +2,7 @@
 
 use crate::support::client::{Client, all_but_the_one_closed, get, once};
 use crate::support::edge::{Edge, command, finish, said, write};
-use crate::support::farm::single;
+use crate::support::farm::{ONE_PROBE, single};
 use crate::support::http::answer;
 use crate::support::origin::Origin;
 use crate::support::{Gate, PATIENCE};
@@ -130,4 +130,27 @@ fn a_full_edge_can_still_be_watched() {
     let metrics = edge.metrics();
     assert_eq!(metrics.value("downstream_connections", &[]), 1.0);
     assert_eq!(metrics.value("downstream_connections_refused_total", &[("reason", "limit")]), 1.0);
+}
+
+#[test]
+fn it_is_not_ready_before_the_first_probes_have_answered() {
+    let gate = Arc::new(Gate::default());
+    let held = gate.clone();
+    let origin = Origin::answering(move |_| {
+        held.wait();
+        answer("200 OK", "", b"")
+    });
+    let probe = "probe: { http: {}, timeout: 10m, start_grace: 10m }";
+    let edge = Edge::spawn(&single(&origin, "", "").replace(ONE_PROBE, probe));
+    gate.arrived(1);
+    let admin = edge.admin();
+    let answer = once(admin, get("/readyz")).expect(503);
+    assert_eq!(answer.text(), "no probe of app/one has answered yet\n");
+    assert_eq!(once(admin, get("/healthz")).expect(200).text(), "ok\n");
+    assert_eq!(edge.metrics().value("ready", &[]), 0.0);
+    assert_eq!(edge.metrics().value("backend_up", &[]), 0.0);
+    gate.open();
+    edge.event("ready", |_| true);
+    once(admin, get("/readyz")).expect(200);
+    assert_eq!(edge.metrics().value("ready", &[]), 1.0);
 }

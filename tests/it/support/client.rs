@@ -153,6 +153,14 @@ impl Client {
         }
     }
 
+    /// Fails unless the connection ends in disorder, whatever comes before that.
+    #[track_caller]
+    pub fn expect_broken(&mut self) {
+        if let Ok(rest) = self.wire.rest() {
+            panic!("an orderly end after {}", show(&rest));
+        }
+    }
+
     /// Goes away at once, with a reset.
     pub fn reset(self) {
         socket2::SockRef::from(&self.wire.stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();

@@ -104,10 +104,32 @@ impl Edge {
         })
     }
 
+    /// Waits for a message on standard error that has this text, and tells how many do.
+    #[track_caller]
+    pub fn message(&self, text: &str) -> usize {
+        self.messages(text, 1)
+    }
+
+    /// Waits for so many of them, and tells how many there are.
+    #[track_caller]
+    pub fn messages(&self, text: &str, at_least: usize) -> usize {
+        self.wait(&format!("{at_least} messages with {text:?}"), |lines| {
+            let has = |line: &&str| line.starts_with("stderr: ") && line.contains(text);
+            let count = lines.log.lines().filter(has).count();
+            (count >= at_least).then_some(count)
+        })
+    }
+
     /// Waits for a line of the access log that the filter accepts, and takes it.
     #[track_caller]
     pub fn next_request(&self, filter: impl Fn(&Value) -> bool) -> Value {
         self.event("request", filter)
+    }
+
+    /// Waits until it has written this somewhere.
+    #[track_caller]
+    pub fn wrote(&self, text: &str) {
+        self.wait(text, |lines| lines.log.contains(text).then_some(()));
     }
 
     /// The address of a listener with one address.

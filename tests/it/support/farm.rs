@@ -12,12 +12,32 @@ pub const QUICK_PROBE: &str = "probe: { tcp: {}, interval: 100ms, fast_interval:
 pub const ONE_PROBE: &str =
     "probe: { tcp: {}, interval: 10m, fast_interval: 10m, timeout: 2s, rise: 1, fall: 3, start_grace: 10s }";
 
+/// A stand-in node, as configurations see it.
+pub trait Ports {
+    /// Its name.
+    fn name(&self) -> &str;
+    /// The number of its port with this index: [`SERVICE`] or [`STS`].
+    fn port(&self, index: usize) -> u16;
+}
+
+impl Ports for MimNode {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn port(&self, index: usize) -> u16 {
+        self.origin.port(index)
+    }
+}
+
 /// A MIM Service farm behind the listeners `mim-service` and `mim-sts`, in one persistence group.
 pub struct Farm {
     nodes: Vec<(String, u16, u16, String)>,
     /// Settings of the group, as the inside of a YAML flow mapping.
     pub group: String,
-    /// Further settings of both pools, each followed by a comma.
+    /// The group of the pages, in the same form; none if it is empty.
+    web: String,
+    /// Further settings of all pools, each followed by a comma.
     pub pool: String,
     /// Where the service's listener binds.
     pub bind: String,
@@ -27,11 +47,12 @@ pub struct Farm {
 
 impl Farm {
     /// All nodes ready, persistence by source IP, quick probes.
-    pub fn of<const N: usize>(nodes: [&MimNode; N]) -> Farm {
-        let entry = |n: &MimNode| (n.name.clone(), n.origin.port(SERVICE), n.origin.port(STS), String::new());
+    pub fn of<N: Ports, const C: usize>(nodes: [&N; C]) -> Farm {
+        let entry = |n: &N| (n.name().to_owned(), n.port(SERVICE), n.port(STS), String::new());
         Farm {
             nodes: nodes.into_iter().map(entry).collect(),
             group: "by: source_ip".to_owned(),
+            web: String::new(),
             pool: format!("{QUICK_PROBE}, slow_start: 0s,"),
             bind: "\"127.0.0.1:0\"".to_owned(),
             more: String::new(),
@@ -51,12 +72,23 @@ impl Farm {
         self
     }
 
+    /// Serves pages, too: behind the listener `web`, pinned by the cookie `EDGE` in a group of their own, by
+    /// the nodes' service port. `settings` of the group, each preceded by a comma.
+    pub fn web(mut self, keys: &Keys, settings: &str) -> Farm {
+        let keys = keys.path().display().to_string();
+        self.web = format!("by: cookie, cookie: {{ name: EDGE, keys: [ \"{keys}\" ] }}{settings}");
+        self
+    }
+
     /// The configuration.
     pub fn yaml(&self) -> String {
         let mut yaml = format!(
-            "listeners:\n  mim-service: {{ bind: {} }}\n  mim-sts: {{ bind: \"127.0.0.1:0\" }}\nnodes:\n",
+            "listeners:\n  mim-service: {{ bind: {} }}\n  mim-sts: {{ bind: \"127.0.0.1:0\" }}\n",
             self.bind
         );
+        let with_web = |lines: String| if self.web.is_empty() { String::new() } else { lines };
+        yaml.push_str(&with_web("  web: { bind: \"127.0.0.1:0\" }\n".to_owned()));
+        yaml.push_str("nodes:\n");
         for (name, _, _, settings) in &self.nodes {
             writeln!(yaml, "  {name}: {{ address: 127.0.0.1{settings} }}").unwrap();
         }
@@ -66,13 +98,16 @@ impl Farm {
         };
         let (service, sts) = (backends(|n| n.1), backends(|n| n.2));
         let (group, pool) = (&self.group, &self.pool);
+        let site_group = with_web(format!("  site: {{ {} }}\n", self.web));
+        let site_pool = with_web(format!("  site: {{ {pool} nodes: [ {service} ] }}\n"));
+        let site_route = with_web("  - { listener: web, pool: site, persistence: site }\n".to_owned());
         write!(
             yaml,
-            "persistence:\n  mim: {{ {group} }}\npools:\n  \
+            "persistence:\n  mim: {{ {group} }}\n{site_group}pools:\n  \
              mim-service: {{ role: mim_service, {pool} nodes: [ {service} ] }}\n  \
-             mim-sts: {{ role: mim_sts, {pool} nodes: [ {sts} ] }}\nroutes:\n  \
+             mim-sts: {{ role: mim_sts, {pool} nodes: [ {sts} ] }}\n{site_pool}routes:\n  \
              - {{ listener: mim-service, pool: mim-service, persistence: mim }}\n  \
-             - {{ listener: mim-sts, pool: mim-sts, persistence: mim }}\n{}",
+             - {{ listener: mim-sts, pool: mim-sts, persistence: mim }}\n{site_route}{}",
             self.more
         )
         .unwrap();

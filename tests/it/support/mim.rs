@@ -8,10 +8,13 @@ use super::origin::{Origin, Request};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
+/// What a node knows, and nobody else.
 #[derive(Default)]
-struct Memory {
+pub struct Memory {
     contexts: HashSet<String>,
     tokens: HashSet<String>,
+    /// Browsers that have logged in.
+    sessions: HashSet<String>,
     made: usize,
     held: Option<Arc<Gate>>,
 }
@@ -74,11 +77,14 @@ pub fn element(text: &str, name: &str) -> Option<String> {
     rest.split_once(&format!("</{name}>")).map(|(inner, _)| inner.to_owned())
 }
 
-fn reply(node: &str, memory: &mut Memory, request: &Request) -> Vec<u8> {
+/// The answer of the node `node`.
+pub fn reply(node: &str, memory: &mut Memory, request: &Request) -> Vec<u8> {
     let body = String::from_utf8_lossy(&request.body);
+    let target = request.head.target();
     let known = |set: &HashSet<String>, name| element(&body, name).is_some_and(|id| set.contains(&id));
     memory.made += 1;
-    let fresh = format!("{node}-{}", memory.made);
+    // A node that was restarted begins to count anew, and must not know what the one before it has made.
+    let fresh = format!("{node}-{}-{}", std::process::id(), memory.made);
     let (status, content) = if body.contains("<Enumerate>") {
         memory.contexts.insert(fresh.clone());
         ("200 OK", format!("<Context>{fresh}</Context>"))
@@ -94,11 +100,23 @@ fn reply(node: &str, memory: &mut Memory, request: &Request) -> Vec<u8> {
         ("200 OK", "<Resource/>".to_owned())
     } else if body.contains("<s:Envelope>") {
         ("500 Internal Server Error", "<Fault>this node does not know it</Fault>".to_owned())
+    } else if target.starts_with("/login") {
+        memory.sessions.insert(fresh.clone());
+        ("200 OK", format!("<Session>{fresh}</Session>"))
+    } else if target.starts_with("/app") && !knows_browser(memory, request) {
+        ("403 Forbidden", "<Fault>this node does not know it</Fault>".to_owned())
     } else {
         ("200 OK", format!("page of {node}"))
     };
     let body = if body.contains("<s:Envelope>") { envelope(&content) } else { content };
     answer(status, &format!("X-Node: {node}\r\nContent-Type: application/soap+xml\r\n"), body.as_bytes())
+}
+
+/// Whether the request carries the cookie of a browser that has logged in here.
+fn knows_browser(memory: &Memory, request: &Request) -> bool {
+    let cookies = request.head.values("cookie").join(";");
+    let mut pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.any(|(name, value)| name == "APP" && memory.sessions.contains(value))
 }
 
 fn envelope(body: &str) -> String {

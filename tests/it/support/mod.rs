@@ -6,6 +6,7 @@ pub mod farm;
 pub mod http;
 pub mod metrics;
 pub mod mim;
+pub mod node;
 pub mod origin;
 
 use std::sync::{Condvar, Mutex};

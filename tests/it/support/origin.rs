@@ -162,20 +162,32 @@ struct Port {
     accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// A socket bound to a port of the loopback network, 0 for one that the system chooses. While it lives and
+/// does not listen, others that name the port can bind to it and listen, and nobody gets it by chance.
+pub fn bound(port: u16) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
+    socket.bind(&SockAddr::from(address)).unwrap_or_else(|error| panic!("binding {address}: {error}"));
+    socket
+}
+
+/// Where a socket is bound.
+pub fn local(socket: &Socket) -> SocketAddr {
+    socket.local_addr().unwrap().as_socket().unwrap()
+}
+
 impl Port {
     fn reserve() -> Port {
-        let bound = |port| {
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-            socket.set_reuse_address(true).unwrap();
-            socket.bind(&SockAddr::from(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port))).unwrap();
-            let address = socket.local_addr().unwrap().as_socket().unwrap();
-            (socket, address)
-        };
         // Bound twice: a port that was asked for by number outlives `shutdown` of its listening socket, one
         // that the system chose does not.
-        let (first, address) = bound(0);
-        let (socket, address) = bound(address.port());
-        drop(first);
+        let first = bound(0);
+        Port::at(local(&first).port())
+    }
+
+    fn at(port: u16) -> Port {
+        let socket = bound(port);
+        let address = local(&socket);
         Port { socket: Arc::new(socket), address, accepting: Mutex::new(None) }
     }
 }
@@ -203,12 +215,16 @@ impl Origin {
 
     /// The same, refusing until [`Origin::listen`].
     pub fn refusing(ports: usize, handler: impl Fn(Conn) + Send + Sync + 'static) -> Origin {
-        Origin {
-            ports: (0..ports).map(|_| Port::reserve()).collect(),
-            log: Arc::default(),
-            open: Arc::default(),
-            handler: Arc::new(handler),
-        }
+        Origin::over((0..ports).map(|_| Port::reserve()).collect(), handler)
+    }
+
+    /// The same on ports of these numbers.
+    pub fn refusing_at(ports: &[u16], handler: impl Fn(Conn) + Send + Sync + 'static) -> Origin {
+        Origin::over(ports.iter().map(|port| Port::at(*port)).collect(), handler)
+    }
+
+    fn over(ports: Vec<Port>, handler: impl Fn(Conn) + Send + Sync + 'static) -> Origin {
+        Origin { ports, log: Arc::default(), open: Arc::default(), handler: Arc::new(handler) }
     }
 
     /// Answers every whole request with `respond`'s bytes and keeps connections open.

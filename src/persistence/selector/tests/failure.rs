@@ -27,11 +27,28 @@ fn a_persisted_client_waits_for_its_node_and_then_moves_whole() {
 fn a_node_that_comes_back_in_time_keeps_its_clients() {
     let mut farm = Farm::new("a b", settings(By::SourceIp));
     let (node, _) = farm.serve(0, 1);
-    farm.backend(0, &node).live.set_health(Health::Down, DownCause::Ejected, farm.now.mono);
+    farm.backend(0, &node).live.set_health(Health::Down, DownCause::Connect, farm.now.mono);
     assert!(waits(farm.select(0, 1)).try_connect);
     farm.pass(HOLD / 2);
     assert!(farm.backend(0, &node).live.connect_succeeded(farm.now.mono));
     assert_eq!(farm.serve(0, 1), (node, Outcome::Persisted));
+}
+
+#[test]
+fn an_ejected_node_is_waited_for_and_not_tried() {
+    let mut farm = Farm::new("a b", settings(By::SourceIp));
+    let (node, _) = farm.serve(0, 1);
+    farm.pass(5);
+    let live = &farm.backend(0, &node).live;
+    live.connect_failed(farm.now.mono);
+    farm.pass(5);
+    let live = &farm.backend(0, &node).live;
+    assert!(live.eject(farm.now.mono.after(Duration::from_secs(600)), farm.now.mono));
+    let wait = waits(farm.select(0, 1));
+    assert!(!wait.try_connect);
+    assert_eq!(wait.until, Millis(farm.now.mono.0 + HOLD), "the hold begins with the ejection");
+    farm.pass(HOLD);
+    assert_eq!(farm.serve(0, 1), (other(&node).into(), Outcome::Redispatched));
 }
 
 #[test]

@@ -1,0 +1,193 @@
+//! Nodes that accept requests and fail them.
+
+use super::{RARE, farm};
+use crate::support::client::{Client, once, post};
+use crate::support::edge::Edge;
+use crate::support::http::answer;
+use crate::support::origin::{Conn, Origin};
+use crate::support::{Gate, PATIENCE};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Instant;
+
+/// How a node treats a request.
+#[derive(Clone, Copy, PartialEq)]
+#[repr(u8)]
+enum Manner {
+    Answer,
+    Close,
+    Silence,
+    Fault,
+}
+
+/// A node that can be told how to treat its requests.
+struct Node {
+    origin: Origin,
+    manner: Arc<AtomicU8>,
+}
+
+impl Node {
+    fn new(name: &'static str, manner: Manner) -> Node {
+        let told = Arc::new(AtomicU8::new(manner as u8));
+        let manner = told.clone();
+        let origin = Origin::start(move |mut conn: Conn| {
+            while conn.request().is_some() {
+                match manner.load(Ordering::SeqCst) {
+                    manner if manner == Manner::Answer as u8 => {
+                        conn.send(answer("200 OK", "", name.as_bytes()));
+                    }
+                    manner if manner == Manner::Fault as u8 => {
+                        conn.send(answer("500 Internal Server Error", "", name.as_bytes()));
+                    }
+                    manner if manner == Manner::Close as u8 => return conn.reset(),
+                    _ => {}
+                }
+            }
+        });
+        Node { origin, manner: told }
+    }
+
+    fn will(&self, manner: Manner) {
+        self.manner.store(manner as u8, Ordering::SeqCst);
+    }
+
+    fn served(&self) -> usize {
+        self.origin.requests().len()
+    }
+}
+
+fn edge(nodes: &[(&str, &Node)], pool: &str) -> Edge {
+    let nodes: Vec<_> = nodes.iter().map(|(name, node)| (*name, node.origin.port(0))).collect();
+    Edge::start(&farm(&nodes, &format!("probe: {{ tcp: {{}}, {RARE} }}, {pool}"), ""))
+}
+
+/// Sends requests that are not repeated until the edge says something, for the first time.
+#[track_caller]
+fn requests_until(edge: &Edge, text: &str) {
+    requests_until_again(edge, text, 1);
+}
+
+/// The same for a later time.
+#[track_caller]
+fn requests_until_again(edge: &Edge, text: &str, times: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    while edge.log().matches(text).count() < times {
+        once(edge.address("web"), post("/x", "body"));
+        assert!(Instant::now() < deadline, "the edge never said {text:?}");
+    }
+}
+
+#[test]
+fn a_node_that_breaks_connections_is_ejected_for_a_time() {
+    let (bad, good) = (Node::new("bad", Manner::Close), Node::new("good", Manner::Answer));
+    let pool = "ejection: { consecutive_failures: 3, for: 2s },";
+    let edge = edge(&[("bad", &bad), ("good", &good)], pool);
+    requests_until(&edge, "WARN p/bad is ejected for 2s after 3 failed requests in a row: upstream_closed");
+    assert!(bad.served() >= 3);
+    let before = bad.served();
+    for _ in 0..20 {
+        once(edge.address("web"), post("/x", "body")).expect(200);
+    }
+    let (after, over) = (bad.served(), edge.log().contains("is taken back"));
+    assert!(after == before || over, "an ejected node got requests");
+    // It comes back on probation: the first failure is enough.
+    edge.message("WARN p/bad is taken back");
+    requests_until(
+        &edge,
+        "WARN p/bad is ejected for 2s after a failed request on probation: upstream_closed",
+    );
+    bad.will(Manner::Answer);
+    edge.messages("WARN p/bad is taken back", 2);
+    let deadline = Instant::now() + PATIENCE;
+    while once(edge.address("web"), post("/x", "body")).expect(200).text() != "bad" {
+        assert!(Instant::now() < deadline, "nothing goes to the node that is well again");
+    }
+    // It has answered: probation is over, and it takes three again.
+    bad.will(Manner::Close);
+    requests_until_again(&edge, "p/bad is ejected for 2s after 3 failed requests in a row", 2);
+    assert_eq!(edge.message("p/bad is ejected"), 3);
+    let failed = edge.next_request(|entry| entry["status"] == 502);
+    assert_eq!((&failed["failure"], &failed["node"]), (&"upstream_closed".into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn a_node_that_is_silent_is_ejected() {
+    let (bad, good) = (Node::new("bad", Manner::Silence), Node::new("good", Manner::Answer));
+    let pool = "timeouts: { read: 50ms }, ejection: { consecutive_failures: 2, for: 10m },";
+    let edge = edge(&[("bad", &bad), ("good", &good)], pool);
+    requests_until(
+        &edge,
+        "WARN p/bad is ejected for 600s after 2 failed requests in a row: upstream_timeout",
+    );
+    let before = bad.served();
+    for _ in 0..20 {
+        once(edge.address("web"), post("/x", "body")).expect(200);
+    }
+    assert_eq!(bad.served(), before);
+}
+
+#[test]
+fn faults_are_answers() {
+    let (bad, good) = (Node::new("bad", Manner::Fault), Node::new("good", Manner::Answer));
+    let edge = edge(&[("bad", &bad), ("good", &good)], "ejection: { consecutive_failures: 1 },");
+    for _ in 0..40 {
+        once(edge.address("web"), post("/x", "body"));
+    }
+    assert!(bad.served() >= 15, "it had {} of 40", bad.served());
+    // Had anything been said, it would stand in front of this.
+    bad.will(Manner::Close);
+    requests_until(&edge, "p/bad is ejected");
+    assert_eq!(edge.message("p/bad is"), 2, "up, and now ejected: {}", edge.log());
+}
+
+#[test]
+fn the_last_node_is_kept() {
+    let bad = Node::new("bad", Manner::Close);
+    let edge = edge(&[("bad", &bad)], "ejection: { consecutive_failures: 3 },");
+    let warning = "WARN p/bad is kept after 3 failed requests in a row: upstream_closed; no other backend";
+    requests_until(&edge, warning);
+    let before = bad.served();
+    for _ in 0..20 {
+        once(edge.address("web"), post("/x", "body")).expect(502);
+    }
+    assert_eq!(bad.served(), before + 20, "every request was tried");
+    bad.will(Manner::Answer);
+    once(edge.address("web"), post("/x", "body")).expect(200);
+    assert_eq!(edge.message("p/bad is kept"), 1, "that it is kept is told once a minute");
+    assert!(!edge.log().contains("p/bad is ejected"));
+}
+
+#[test]
+fn connections_that_break_together_are_one_failure() {
+    const CLIENTS: usize = 20;
+    let gate = Arc::new(Gate::default());
+    let held = gate.clone();
+    let one = Origin::start(move |mut conn: Conn| {
+        if conn.request().is_some() {
+            held.wait();
+        }
+    });
+    let other = Node::new("other", Manner::Answer);
+    // All requests go to the first node: the other one starts as a backup.
+    let yaml = farm(
+        &[("one", one.port(0)), ("other", other.origin.port(0))],
+        &format!("probe: {{ tcp: {{}}, {RARE} }}, ejection: {{ consecutive_failures: 2, for: 10m }},"),
+        "",
+    );
+    let edge = Edge::start(
+        &yaml.replace("other: { address: 127.0.0.1", "other: { backup: true, address: 127.0.0.1"),
+    );
+    let mut clients: Vec<_> = (0..CLIENTS).map(|_| Client::connect(edge.address("web"))).collect();
+    for client in &mut clients {
+        client.send(post("/x", "body"));
+    }
+    gate.arrived(CLIENTS);
+    gate.open();
+    for client in &mut clients {
+        client.response().expect(502);
+    }
+    assert!(!edge.log().contains("is ejected"), "twenty at once are one failure");
+    // From now on the node breaks each by itself.
+    requests_until(&edge, "WARN p/one is ejected for 600s after 2 failed requests in a row: upstream_closed");
+    assert_eq!(once(edge.address("web"), post("/x", "body")).expect(200).text(), "other");
+}
