@@ -44,6 +44,8 @@ pub struct GroupTraffic {
     pub name: Arc<str>,
     /// How it recognises clients, which says what can be counted at all.
     pub by: By,
+    /// Whether some clients have a fixed home.
+    pub has_static: bool,
     /// What is counted.
     pub tally: Arc<PerWorker<GroupTally>>,
 }

@@ -91,6 +91,10 @@ families! {
         "Nodes of the group.";
     GROUP_WHOLE_NODES = Gauge "group_whole_nodes" ["group"]
         "Nodes that take new clients: ready, and up in all of the group's pools.";
+    NODE_SHARE = Gauge "group_node_share" ["group", "node"]
+        "The share of new clients the node should get by its weight among those that take any now, 0 to 1; slow start apart.";
+    GROUP_POOL = Gauge "group_pool" ["group", "pool"]
+        "Always 1: routes of the group lead to the pool.";
 
     BACKEND_UP = Gauge "backend_up" ["pool", "node"]
         "1 if requests may go there, 0 if it is down, ejected or not known yet.";

@@ -279,6 +279,33 @@ impl<'a> GroupStats<'a> {
         self.group.members.iter().filter(|member| member.takes_new(now)).count()
     }
 
+    /// The share of new clients that each node should get by its weight, among those that take any now; backups
+    /// have one only while no other node does. Slow start is not taken into account.
+    pub fn shares(&self, now: Millis) -> impl Iterator<Item = (&'a Node, f64)> + use<'a> {
+        let members = &self.group.members;
+        let takes = move |member: &Member, backup| member.node.backup == backup && member.takes_new(now);
+        let backup = !members.iter().any(|member| takes(member, false));
+        let weight = move |member: &Member| f64::from(u16::from(takes(member, backup)) * member.node.weight);
+        let whole: f64 = members.iter().map(weight).sum();
+        members
+            .iter()
+            .map(move |member| (&*member.node, if whole > 0.0 { weight(member) / whole } else { 0.0 }))
+    }
+
+    /// The pools that its routes lead to, by index.
+    pub fn pools(&self) -> impl Iterator<Item = usize> + use<'a> {
+        let mut pools: Vec<usize> = self
+            .group
+            .members
+            .iter()
+            .flat_map(|member| &member.backends)
+            .map(|backend| backend.pool)
+            .collect();
+        pools.sort_unstable();
+        pools.dedup();
+        pools.into_iter()
+    }
+
     /// Whether probes that have not answered yet may still show that one more is.
     #[must_use]
     pub fn may_gain(&self, now: Millis) -> bool {

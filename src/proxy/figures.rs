@@ -197,7 +197,7 @@ fn group_traffic(samples: &mut Samples, group: &GroupTraffic) {
     for (outcome_place, outcome) in Outcome::ALL.iter().enumerate() {
         for (why_place, why) in Why::ALL.iter().enumerate() {
             let count = tally.total(|tally| tally.outcome(outcome_place, why_place));
-            if count > 0 || is_usual(group.by, *outcome, *why) {
+            if count > 0 || is_usual(group, *outcome, *why) {
                 let labels = [name, outcome.as_str(), why.name()];
                 samples.count(&names::PERSISTENCE_OUTCOMES, &labels, count);
             }
@@ -219,14 +219,14 @@ fn group_traffic(samples: &mut Samples, group: &GroupTraffic) {
 }
 
 /// Whether such an outcome is told before one was met.
-fn is_usual(by: By, outcome: Outcome, why: Why) -> bool {
-    match by {
+fn is_usual(group: &GroupTraffic, outcome: Outcome, why: Why) -> bool {
+    if why == Why::Static {
+        return group.has_static && outcome != Outcome::Unpinned;
+    }
+    match group.by {
         By::None => outcome == Outcome::Unpinned && why == Why::Group,
         By::SourceIp | By::Cookie => outcome != Outcome::Unpinned && why == Why::Group,
-        By::Auto => {
-            outcome != Outcome::Unpinned
-                && matches!(why, Why::Cookie | Why::SoapContentType | Why::MimPath | Why::Default)
-        }
+        By::Auto => outcome != Outcome::Unpinned && why != Why::Group,
     }
 }
 

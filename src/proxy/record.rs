@@ -5,7 +5,7 @@ use super::context::RequestContext;
 use super::{Edge, Shared, ejection, rescue};
 use crate::engine::handler::{Answer, BackendEnd, Connection, Summary};
 use crate::engine::refusal::Refusal;
-use crate::metrics::tally::ListenerTally;
+use crate::metrics::tally::{FAILURES, ListenerTally};
 use crate::persistence::client_class::{ClientClass, Why};
 use std::time::Duration;
 
@@ -73,11 +73,10 @@ fn count(context: &RequestContext, summary: &Summary, why: Why) {
             traffic.first_byte.record(first_byte);
         }
     }
-    let failed = match summary.backend {
-        BackendEnd::Closed => Some(0),
-        BackendEnd::TimedOut => Some(1),
-        BackendEnd::Faulty => Some(2),
-        BackendEnd::Unjudged | BackendEnd::Answered => None,
+    let failed = match (summary.backend, summary.failure) {
+        (BackendEnd::Faulty, _) => Some(2),
+        (_, Some(reason)) => FAILURES.iter().position(|known| *known == reason),
+        (_, None) => None,
     };
     if let Some((failed, traffic)) = failed.zip(context.traffic()) {
         traffic.failures[failed].one();

@@ -245,6 +245,7 @@ fn groups_traffic(config: &Config, workers: usize) -> Vec<GroupTraffic> {
     let group = |settings: &GroupSettings| GroupTraffic {
         name: settings.name.as_str().into(),
         by: settings.by,
+        has_static: !settings.static_pins.is_empty(),
         tally: Arc::new(PerWorker::new(workers, make)),
     };
     config.groups.iter().map(group).collect()

@@ -33,11 +33,13 @@ impl EdgeFigures {
     }
 }
 
-const FAMILIES: [&Family; 13] = [
+const FAMILIES: [&Family; 15] = [
     &names::BUILD_INFO,
     &names::READY,
     &names::GROUP_NODES,
     &names::GROUP_WHOLE_NODES,
+    &names::NODE_SHARE,
+    &names::GROUP_POOL,
     &names::BACKEND_UP,
     &names::BACKEND_EJECTED,
     &names::BACKEND_HEALTH_CHANGES,
@@ -86,6 +88,12 @@ impl Source for EdgeFigures {
         for group in snapshot.selector.groups() {
             samples.gauge(&names::GROUP_NODES, &[group.name()], group.nodes() as f64);
             samples.gauge(&names::GROUP_WHOLE_NODES, &[group.name()], group.whole_nodes(now) as f64);
+            for (node, share) in group.shares(now) {
+                samples.gauge(&names::NODE_SHARE, &[group.name(), &node.name], share);
+            }
+            for pool in group.pools().filter_map(|pool| snapshot.pools.get(pool)) {
+                samples.gauge(&names::GROUP_POOL, &[group.name(), &pool.name], 1.0);
+            }
         }
     }
 }

@@ -107,7 +107,7 @@ fn a_node_that_breaks_connections_is_ejected_for_a_time() {
     requests_until_again(&edge, "p/bad is ejected for 2s after 3 failed requests in a row", 2);
     assert_eq!(edge.message("p/bad is ejected"), 3);
     let failed = edge.next_request(|entry| entry["status"] == 502);
-    assert_eq!((&failed["failure"], &failed["node"]), (&"upstream_closed".into(), &serde_json::Value::Null));
+    assert_eq!((&failed["failure"], &failed["node"]), (&"upstream_closed".into(), &"bad".into()));
 }
 
 #[test]
