@@ -21,7 +21,7 @@ use crate::engine::upstream::ConnectError;
 use crate::engine::{Answer, Binding, Bindings, Choice, Connection, Failure, Handler, Step, Summary};
 use crate::metrics::Registry;
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What Prometheus expects (its exposition formats, text format 0.0.4).
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -58,7 +58,7 @@ impl Admin {
     fn answer_to(&self, request: &RequestHead<'_, '_>) -> Answer {
         let path = request.path().split('?').next().unwrap_or_default();
         if !matches!(path, "/metrics" | "/healthz" | "/readyz") {
-            return text(404, "there is /metrics, /healthz and /readyz".to_owned());
+            return in_passing(text(404, "there is /metrics, /healthz and /readyz".to_owned()));
         }
         if !matches!(request.method, "GET" | "HEAD") {
             let mut answer = text(405, "expected GET".to_owned());
@@ -66,12 +66,12 @@ impl Admin {
             return answer;
         }
         match path {
-            "/healthz" => verdict(self.vitals.alive(), "ok"),
-            "/readyz" => verdict(self.vitals.ready(), "ready"),
+            "/healthz" => in_passing(verdict(self.vitals.alive(), "ok")),
+            "/readyz" => in_passing(verdict(self.vitals.ready(), "ready")),
             _ if !self.is_allowed(request) => {
                 let mut answer = text(401, "expected the admin token".to_owned());
                 answer.lines = "WWW-Authenticate: Bearer\r\n".into();
-                answer
+                in_passing(answer)
             }
             _ => Answer { content_type: METRICS_TYPE, ..text(200, self.registry.told()) },
         }
@@ -92,6 +92,11 @@ fn verdict(verdict: Result<(), String>, good: &str) -> Answer {
         Ok(()) => text(200, format!("{good}\n")),
         Err(why) => text(503, format!("{why}\n")),
     }
+}
+
+/// Strangers may ask; they do not get to keep one of the few connections that there are.
+fn in_passing(answer: Answer) -> Answer {
+    Answer { close: true, ..answer }
 }
 
 fn text(status: u16, mut body: String) -> Answer {
@@ -146,7 +151,7 @@ impl Handler for Admin {
         Answer { close: true, ..text(refusal.status(), format!("refused: {refusal}")) }
     }
 
-    fn end(&self, _context: (), summary: &Summary) {
-        debug_assert_eq!(summary.backend, BackendEnd::Unjudged);
-    }
+    fn attempted(&self, _context: &mut (), _end: BackendEnd, _sent: Instant) {}
+
+    fn end(&self, _context: (), _summary: &Summary) {}
 }

@@ -19,7 +19,7 @@ const PATH: &str =
     "expected a path of visible ASCII that starts with a slash, perhaps with a query, without a fragment";
 const HOST: &str =
     "expected a host such as mim.example.com or mim.example.com:5725, or null to have it filled in";
-const EXPECT: &str = "expected a status or a range within 100 to 599, such as 204 or \"200-399\"";
+const EXPECT: &str = "expected a status or a range within 200 to 599, such as 204 or \"200-399\"";
 
 /// A probe that may be told more: a pool's is where those of its nodes start.
 #[derive(Clone)]
@@ -178,13 +178,21 @@ fn text(value: &Value<'_>, longest: usize) -> Option<String> {
 }
 
 /// What is wrong is said of each field; a credential is not repeated.
-fn fields(value: &Value<'_>) -> Vec<(String, String)> {
+fn fields(whole: &Value<'_>) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = Vec::new();
-    let entries = value.entries("expected a mapping of fields' names to their values");
+    let expected = "expected a mapping of fields' names to their values";
+    if whole.is_scalar() {
+        // It may hold a credential.
+        whole.error_about(NOT_SHOWN, expected);
+        return fields;
+    }
+    let entries = whole.entries(expected);
     for (name, value) in entries.unwrap_or_default() {
         let twin = fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         if !is_token(name) {
-            value.error_about(name, "expected a field's name: letters, digits and !#$%&'*+-.^_`|~");
+            // What stands behind a colon may be the value that belongs there.
+            let shown = name.split_once(':').map_or(name, |(name, _)| name);
+            whole.error_about(shown, "expected a field's name: letters, digits and !#$%&'*+-.^_`|~");
         } else if let Some(why) = refusal(name) {
             value.error_about(name, why);
         } else if let Some((twin, _)) = twin {
@@ -198,7 +206,8 @@ fn fields(value: &Value<'_>) -> Vec<(String, String)> {
 
 fn field_value(name: &str, value: &Value<'_>) -> Option<String> {
     let expected = "expected visible ASCII characters, spaces and tabs";
-    let text = value.text(expected)?;
+    let text =
+        if is_credential(name) { value.hidden_text(NOT_SHOWN, expected)? } else { value.text(expected)? };
     if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\t') {
         return Some(text.into_owned());
     }
@@ -254,7 +263,7 @@ fn status_range(value: &Value<'_>) -> Option<RangeInclusive<u16>> {
 
 fn status(text: &str) -> Option<u16> {
     let digits = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|status| digits && (100..=599).contains(status))
+    text.parse().ok().filter(|status| digits && (200..=599).contains(status))
 }
 
 /// A range of statuses as it is written.

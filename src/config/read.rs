@@ -110,6 +110,10 @@ impl<'a> Value<'a> {
             if matches!(text.as_str(), "null" | "Null" | "NULL" | "~"))
     }
 
+    pub(super) fn is_scalar(&self) -> bool {
+        matches!(self.raw.kind, RawKind::Scalar { .. })
+    }
+
     pub(super) fn is_mapping(&self) -> bool {
         matches!(self.raw.kind, RawKind::Mapping(_))
     }
@@ -134,6 +138,28 @@ impl<'a> Value<'a> {
             RawKind::Scalar { text, .. } if !self.is_null() => Some(Cow::Borrowed(text)),
             _ => {
                 self.error(expected);
+                None
+            }
+        }
+    }
+
+    /// The same for what must not be shown: an error shows `instead`.
+    pub(super) fn hidden_text(&self, instead: &str, expected: &str) -> Option<Cow<'a, str>> {
+        match &self.raw.kind {
+            RawKind::Scalar { text, quoted: true } => match self.substituted(text) {
+                Ok(text) => Some(text),
+                Err(problem) => {
+                    self.error_about(instead, &problem);
+                    None
+                }
+            },
+            RawKind::Scalar { text, .. } if text.contains("${") => {
+                self.error_about(instead, "expected quotes around a text from the environment");
+                None
+            }
+            RawKind::Scalar { text, .. } if !self.is_null() => Some(Cow::Borrowed(text)),
+            _ => {
+                self.error_about(instead, expected);
                 None
             }
         }

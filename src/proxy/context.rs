@@ -49,6 +49,10 @@ pub struct RequestContext {
     pub(super) no_node: Option<&'static str>,
     /// When the present choice was made.
     pub(super) chosen_at: Millis,
+    /// How an attempt failed that a backend has met: whatever comes now, no other backend must get the request.
+    pub(super) failed_by: Option<&'static str>,
+    /// For what it has waited, by the places of [`WAITS`](crate::metrics::tally::WAITS).
+    pub(super) waited: [bool; 3],
     pub(super) connects_failed: u32,
     pub(super) connect_error: Option<&'static str>,
     pub(super) line: RequestLine,

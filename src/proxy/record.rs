@@ -2,10 +2,10 @@
 
 use super::access_log::Entry;
 use super::context::RequestContext;
-use super::{Edge, Shared, ejection, rescue};
-use crate::engine::handler::{Answer, BackendEnd, Connection, Summary};
+use super::{Edge, Shared, rescue};
+use crate::engine::handler::{Answer, Connection, Summary};
 use crate::engine::refusal::Refusal;
-use crate::metrics::tally::{FAILURES, ListenerTally};
+use crate::metrics::tally::ListenerTally;
 use crate::persistence::client_class::{ClientClass, Why};
 use std::time::Duration;
 
@@ -15,7 +15,6 @@ pub(super) fn end(shared: &Shared, mut context: RequestContext, summary: &Summar
     if shared.access_log.is_some() {
         write(shared, &context, summary, recognised);
     }
-    ejection::judge(shared, &context, summary);
     if let Some(selection) = context.selection.take() {
         let now = if summary.times.total > Duration::from_millis(50) {
             shared.clock.refresh()
@@ -72,14 +71,6 @@ fn count(context: &RequestContext, summary: &Summary, why: Why) {
         if let Some(first_byte) = summary.times.first_byte {
             traffic.first_byte.record(first_byte);
         }
-    }
-    let failed = match (summary.backend, summary.failure) {
-        (BackendEnd::Faulty, _) => Some(2),
-        (_, Some(reason)) => FAILURES.iter().position(|known| *known == reason),
-        (_, None) => None,
-    };
-    if let Some((failed, traffic)) = failed.zip(context.traffic()) {
-        traffic.failures[failed].one();
     }
     if summary.retries > 0
         && let Some(traffic) = context.traffic()

@@ -3,7 +3,7 @@
 use super::context::{Next, RequestContext};
 use super::{Shared, rescue};
 use crate::clock::Millis;
-use crate::engine::handler::{Binding, Bindings, Choice, Target};
+use crate::engine::handler::{Binding, Bindings, Choice, Failure, Target};
 use crate::engine::upstream::{ConnectError, connect, keep_idle};
 use crate::persistence::{AfterFailure, Decision, Outcome, Refusal, Selection, Wait, WaitReason};
 use crate::pool::{AdminState, DownCause, Health};
@@ -21,21 +21,31 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
     };
     let group = route.group.as_ref().map(|group| group.index);
     context.bound = None;
+    // Kept from wait to wait: a request that has waited is not turned away for a newer one.
+    let mut place = None;
     loop {
         let now = shared.clock.now();
         let decision = match std::mem::replace(&mut context.next, Next::Chosen) {
             Next::Select | Next::Chosen => snapshot.selector.select(route.pool, group, &context.facts(), now),
+            Next::SelectAgain(selection) if context.failed_by.is_some() => return lost(context, selection),
             Next::SelectAgain(selection) => snapshot.selector.select_again(selection, now),
             Next::RetrySame { selection, .. } if waits_for_others(&selection) => {
+                if context.failed_by.is_some() {
+                    return lost(context, selection);
+                }
                 // Its pin stays; the selector says how long the client is held.
                 snapshot.selector.finish(selection, now);
                 context.next = Next::Select;
                 continue;
             }
             Next::RetrySame { selection, at, until } => {
-                let Ok(_place) = shared.waiting.try_acquire() else {
-                    return refuse(context, "waiting_full");
-                };
+                place = place.or_else(|| shared.waiting.try_acquire().ok());
+                if place.is_none() {
+                    return match context.failed_by {
+                        Some(_) => lost(context, selection),
+                        None => refuse(context, "waiting_full"),
+                    };
+                }
                 count_wait(context, 2);
                 Box::pin(pause(shared, at)).await;
                 if waits_for_others(&selection) {
@@ -75,9 +85,10 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
                 unresolved(shared, context);
             }
             Decision::Wait(wait) => {
-                let Ok(_place) = shared.waiting.try_acquire() else {
+                place = place.or_else(|| shared.waiting.try_acquire().ok());
+                if place.is_none() {
                     return refuse(context, "waiting_full");
-                };
+                }
                 count_wait(context, usize::from(wait.reason == WaitReason::FirstProbe));
                 Box::pin(hold(shared, context, route.pool, &wait)).await;
                 context.next = Next::Select;
@@ -87,8 +98,21 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
     }
 }
 
-/// Counts a wait, by the reason's place among [`WAITS`](crate::metrics::tally::WAITS).
-fn count_wait(context: &RequestContext, place: usize) {
+/// The request failed at the backend that had met it, which cannot be reached again: it may have been carried
+/// out there, so no other one gets it. The client moves with its next request.
+fn lost(context: &mut RequestContext, selection: Selection) -> Choice {
+    context.selection = Some(selection);
+    let timed_out = context.failed_by == Some("upstream_timeout");
+    let failure = if timed_out { Failure::UpstreamTimeout } else { Failure::UpstreamClosed };
+    Choice::Answer(rescue::failure(context, &failure))
+}
+
+/// Counts that a request waits, once for each reason, by its place among
+/// [`WAITS`](crate::metrics::tally::WAITS).
+fn count_wait(context: &mut RequestContext, place: usize) {
+    if std::mem::replace(&mut context.waited[place], true) {
+        return;
+    }
     if let Some(targets) = context.targets() {
         targets.tally.of(context.worker).waits[place].one();
     }

@@ -8,6 +8,7 @@
 //! Pingora's `Server` was rejected as the driver: it sleeps its whole grace period at SIGTERM and takes
 //! listeners only before it starts. Its listening services are driven here directly.
 
+mod admin_port;
 mod assemble;
 mod figures;
 mod groups;
@@ -27,6 +28,7 @@ use crate::health;
 use crate::metrics::Registry;
 use crate::proxy::{AccessLog, Figures, LogSink, LogStyle, RequestIds, Shared};
 use crate::snapshot::HealthNews;
+use admin_port::AdminPort;
 use arc_swap::ArcSwap;
 use log::{info, warn};
 use std::io::Write;
@@ -97,7 +99,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let assembled = assemble::assemble(config, &live, threads).map_err(StartError::Assembly)?;
     let acceptors = assemble::acceptors(config).map_err(StartError::Assembly)?;
     let sockets = listen::bind(&config.listeners, threads).map_err(StartError::Bind)?;
-    let (admin_socket, token) = prepare_admin(config)?;
+    let admin_port = prepare_admin(config)?;
     let (access_log, log_writer) = start_access_log(config)?;
     let shared = Arc::new(Shared {
         snapshot: ArcSwap::from_pointee(assembled.snapshot),
@@ -123,10 +125,10 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         let beat = Arc::new(Heartbeats::new(clock.clone(), threads));
         let mut workers = Workers::start(config, &shared, &acceptors, sockets, &active, &stopping, &beat)
             .map_err(StartError::System)?;
-        if let Some(bound) = admin_socket {
+        if let Some((port, token)) = admin_port {
             let vitals = EdgeVitals { shared: shared.clone(), beat, stopping: stopping.clone() };
             let admin = Admin::new(registry(config, &shared, vitals.clone()), vitals, token);
-            workers.start_admin(config, bound, admin).map_err(StartError::System)?;
+            workers.start_admin(config, port, admin).map_err(StartError::System)?;
         }
         workers.announce();
         tokio::spawn(announce_ready(shared.clone(), stopping.clone()));
@@ -176,18 +178,12 @@ fn raise_descriptor_limit(connections: usize) {
     }
 }
 
-/// The admin listener's socket and token, if there is to be one.
-fn prepare_admin(config: &Config) -> Result<(Option<listen::Bound>, Option<Token>), StartError> {
-    let Some(address) = config.admin.bind else { return Ok((None, None)) };
-    let listener = crate::config::Listener {
-        name: "admin".to_owned(),
-        bind: vec![address],
-        tls: None,
-        keepalive: Duration::ZERO,
-    };
-    let bound = listen::bind(&[listener], 1).map_err(StartError::Bind)?;
+/// The admin listener's port and token, if there is to be one.
+fn prepare_admin(config: &Config) -> Result<Option<(AdminPort, Option<Token>)>, StartError> {
+    let Some(address) = config.admin.bind else { return Ok(None) };
     let token = config.admin.token_file.as_deref().map(Token::read).transpose().map_err(StartError::Token)?;
-    Ok((bound.into_iter().next(), token))
+    let port = AdminPort::take(address).map_err(StartError::Bind)?;
+    Ok(Some((port, token)))
 }
 
 /// Everybody who has figures to tell.

@@ -110,6 +110,64 @@ fn a_node_that_breaks_connections_is_ejected_for_a_time() {
     assert_eq!((&failed["failure"], &failed["node"]), (&"upstream_closed".into(), &"bad".into()));
 }
 
+/// Five that never overlap are five, however quickly they follow.
+#[test]
+fn each_failure_counts_that_began_after_the_one_before() {
+    let (bad, good) = (Node::new("bad", Manner::Close), Node::new("good", Manner::Answer));
+    let nodes = [("bad", &bad), ("good", &good)];
+    let edge = edge(&nodes, "ejection: { consecutive_failures: 5, for: 10m },");
+    let mut failed = 0;
+    while failed < 5 {
+        failed += usize::from(once(edge.address("web"), post("/x", "body")).status() == 502);
+    }
+    edge.message("WARN p/bad is ejected for 600s after 5 failed requests in a row: upstream_closed");
+    assert_eq!(bad.served(), 5);
+}
+
+/// A client that lets its body wait is not the node's failure, whichever of the two gives up.
+#[test]
+fn a_client_that_stalls_ejects_nobody() {
+    let hasty = Origin::start(|mut conn| {
+        // It answers before the body is there and then waits for it.
+        if conn.head().is_some() {
+            conn.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
+            let _ = conn.head();
+        }
+    });
+    let strict = Origin::start(|mut conn| {
+        if conn.head().is_some() {
+            conn.reset();
+        }
+    });
+    for (name, origin, status) in [("hasty", &hasty, 200), ("strict", &strict, 502)] {
+        let good = Node::new("good", Manner::Answer);
+        let yaml = farm(
+            &[(name, origin.port(0)), ("good", good.origin.port(0))],
+            &format!(
+                "probe: {{ tcp: {{}}, {RARE} }}, timeouts: {{ read: 100ms }}, \
+                 ejection: {{ consecutive_failures: 1, for: 10m }},"
+            ),
+            "",
+        );
+        let edge = Edge::start(&yaml);
+        let mut stalled = 0;
+        while stalled < 3 {
+            let mut client = Client::connect(edge.address("web"));
+            client.send("POST /stall HTTP/1.1\r\nHost: edge.test\r\nContent-Length: 1000\r\n\r\nabc");
+            let head = client.wire.head();
+            if head.is_ok_and(|head| head.is_some_and(|head| head.status() == status)) {
+                stalled += 1;
+            }
+            let entry = edge.next_request(|_| true);
+            if entry["node"] == name && status == 200 {
+                assert_eq!(entry["failure"], "client_timeout", "{entry}");
+            }
+        }
+        assert!(!edge.log().contains("is ejected"), "{name}");
+        assert!(!edge.log().contains("is kept"), "{name}");
+    }
+}
+
 #[test]
 fn a_node_that_is_silent_is_ejected() {
     let (bad, good) = (Node::new("bad", Manner::Silence), Node::new("good", Manner::Answer));
