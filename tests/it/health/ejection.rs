@@ -1,6 +1,6 @@
 //! Nodes that accept requests and fail them.
 
-use super::{RARE, farm};
+use super::{RARE, farm, pinned};
 use crate::support::client::{Client, once, post};
 use crate::support::edge::Edge;
 use crate::support::http::answer;
@@ -248,4 +248,42 @@ fn connections_that_break_together_are_one_failure() {
     // From now on the node breaks each by itself.
     requests_until(&edge, "WARN p/one is ejected for 600s after 2 failed requests in a row: upstream_closed");
     assert_eq!(once(edge.address("web"), post("/x", "body")).expect(200).text(), "other");
+}
+
+/// Whoever comes after the node that failed has nothing to do with it.
+#[test]
+fn a_failure_is_booked_where_it_happened() {
+    let gate = Arc::new(Gate::default());
+    let held = gate.clone();
+    let dying = Origin::start(move |mut conn: Conn| {
+        if conn.request().is_some() {
+            held.wait();
+            conn.reset();
+        }
+    });
+    let well = [Node::new("well", Manner::Answer), Node::new("other", Manner::Answer)];
+    let nodes =
+        [("dying", dying.port(0)), ("well", well[0].origin.port(0)), ("other", well[1].origin.port(0))];
+    let pool = format!("probe: {{ tcp: {{}}, {RARE} }}, ejection: {{ consecutive_failures: 1, for: 10m }},");
+    let edge = Edge::start(&farm(&nodes, &pool, &pinned("first_choice: round_robin, hold: 300ms")));
+    let ask = |n: u8| {
+        let mut client = Client::connect_from(&format!("127.0.0.{n}"), edge.address("web"));
+        client.send("GET /x HTTP/1.1\r\nHost: edge.test\r\n\r\n");
+        client
+    };
+    let mut clients = [ask(11), ask(12), ask(13)];
+    gate.arrived(1);
+    dying.refuse_on(0);
+    gate.open();
+    let statuses: Vec<u16> = clients.iter_mut().map(|client| client.response().status()).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 502).count(), 1, "{statuses:?}");
+    let failed = edge.next_request(|entry| entry["status"] == 502);
+    assert_eq!((&failed["node"], &failed["failure"]), (&"dying".into(), &"upstream_closed".into()));
+    let metrics = edge.metrics();
+    for node in ["well", "other"] {
+        assert_eq!(metrics.value("backend_request_failures_total", &[("node", node)]), 0.0, "{node}");
+        assert_eq!(metrics.value("backend_ejections_total", &[("node", node)]), 0.0, "{node}");
+        assert_eq!(metrics.value("backend_up", &[("node", node)]), 1.0, "{node}");
+    }
+    assert!(metrics.value("backend_request_failures_total", &[("node", "dying")]) >= 1.0);
 }
