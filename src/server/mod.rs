@@ -8,6 +8,7 @@
 //! Pingora's `Server` was rejected as the driver: it sleeps its whole grace period at SIGTERM and takes
 //! listeners only before it starts. Its listening services are driven here directly.
 
+mod active;
 mod admin_port;
 mod assemble;
 mod figures;
@@ -28,6 +29,7 @@ use crate::health;
 use crate::metrics::Registry;
 use crate::proxy::{AccessLog, Figures, LogSink, LogStyle, RequestIds, Shared};
 use crate::snapshot::HealthNews;
+use active::Active;
 use admin_port::AdminPort;
 use arc_swap::ArcSwap;
 use log::{info, warn};
@@ -36,8 +38,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
-use vitals::EdgeVitals;
-use worker::{Active, Heartbeats, Workers};
+use vitals::{EdgeVitals, Heartbeats};
+use worker::Workers;
 
 /// How often the coarse clock is read.
 const CLOCK_INTERVAL: Duration = Duration::from_millis(20);

@@ -1,10 +1,12 @@
 //! Whether the edge works, and whether it should get requests.
 
-use super::worker::Heartbeats;
 use crate::admin::Vitals;
+use crate::clock::{CoarseClock, Millis};
 use crate::pool::Fitness;
 use crate::proxy::Shared;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// How this edge is.
@@ -40,4 +42,40 @@ pub(super) fn waits_for(shared: &Shared) -> Option<String> {
     let (pool, endpoint) =
         endpoints.find(|(_, endpoint)| endpoint.backend.fitness(now) == Fitness::Unknown)?;
     Some(format!("{}/{}", pool.name, endpoint.backend.node.name))
+}
+
+/// When each worker was last seen at work.
+#[derive(Debug)]
+pub(super) struct Heartbeats {
+    clock: Arc<CoarseClock>,
+    last: Box<[AtomicU64]>,
+}
+
+impl Heartbeats {
+    /// A worker looks around four times a second; one that has not for so long is stuck.
+    const STUCK: Duration = Duration::from_secs(10);
+
+    pub(super) fn new(clock: Arc<CoarseClock>, workers: usize) -> Self {
+        let now = clock.refresh().mono.0;
+        Self { clock, last: (0..workers).map(|_| AtomicU64::new(now)).collect() }
+    }
+
+    pub(super) fn beat(&self, worker: usize) {
+        if let Some(last) = self.last.get(worker) {
+            last.store(self.clock.refresh().mono.0, Ordering::Relaxed);
+        }
+    }
+
+    /// # Errors
+    /// Which worker is stuck.
+    pub(super) fn all_alive(&self) -> Result<(), String> {
+        let now = self.clock.refresh().mono;
+        for (worker, last) in self.last.iter().enumerate() {
+            let silent = now.since(Millis(last.load(Ordering::Relaxed)));
+            if silent > Self::STUCK {
+                return Err(format!("worker {worker} has not moved for {} s", silent.as_secs()));
+            }
+        }
+        Ok(())
+    }
 }

@@ -1,11 +1,12 @@
 //! Worker threads and the connections they serve.
 
+use super::active::{Active, Place};
 use super::admin_port::AdminPort;
 use super::event;
 use super::listen::Bound;
+use super::vitals::Heartbeats;
 use crate::admin::Admin;
 use crate::client_addr::canonical;
-use crate::clock::{CoarseClock, Millis};
 use crate::config::Config;
 use crate::engine::deadline::SWEEP_INTERVAL;
 use crate::engine::stream::Downstream;
@@ -15,7 +16,7 @@ use crate::metrics::PerWorker;
 use crate::metrics::tally::ListenerTally;
 use crate::proxy::{Edge, Shared};
 use async_trait::async_trait;
-use log::{debug, error, info, warn};
+use log::{debug, error, info};
 use parking_lot::Mutex;
 use pingora::apps::ServerApp;
 use pingora::listeners::tls::Acceptor;
@@ -26,15 +27,13 @@ use pingora::protocols::{GetSocketDigest, Stream};
 use pingora::server::{Fds, ShutdownWatch};
 use pingora::services::Service as _;
 use pingora::services::listening::Service;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::IntoRawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 /// The longest an answer of the edge's own may take to be written.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
@@ -47,81 +46,6 @@ const ADMIN_CONNECTIONS_EACH: usize = 16;
 const ADMIN_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const ADMIN_KEEPALIVE: Duration = Duration::from_secs(120);
 
-/// Connections that are open, and the bound on them.
-#[derive(Clone, Debug)]
-pub(super) struct Active(Arc<ActiveState>);
-
-#[derive(Debug)]
-struct ActiveState {
-    what: &'static str,
-    count: AtomicUsize,
-    limit: usize,
-    /// Connections of each address, where those are bounded too.
-    each: Option<(usize, Mutex<HashMap<IpAddr, usize>>)>,
-    full: AtomicBool,
-    changed: Notify,
-}
-
-impl Active {
-    /// `what` has the bound, for the message that says so.
-    pub(super) fn new(what: &'static str, limit: usize) -> Self {
-        Self(Arc::new(ActiveState {
-            what,
-            count: AtomicUsize::new(0),
-            limit,
-            each: None,
-            full: AtomicBool::new(false),
-            changed: Notify::new(),
-        }))
-    }
-
-    /// The same with a bound on what one address may have.
-    fn shared_fairly(what: &'static str, limit: usize, each: usize) -> Self {
-        let Self(state) = Self::new(what, limit);
-        match Arc::try_unwrap(state) {
-            Ok(state) => Self(Arc::new(ActiveState { each: Some((each, Mutex::default())), ..state })),
-            Err(state) => Self(state),
-        }
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.0.count.load(Ordering::Relaxed)
-    }
-
-    /// A place for one connection, if there is one.
-    fn enter(&self, client: IpAddr) -> Option<Place> {
-        let before = self.0.count.fetch_add(1, Ordering::Relaxed);
-        let place = Place(self.clone(), client);
-        let mut room = true;
-        if let Some((most, each)) = &self.0.each {
-            let mut each = each.lock();
-            let its = each.entry(client).or_default();
-            *its += 1;
-            room = *its <= *most;
-        }
-        if before < self.0.limit && room {
-            return Some(place);
-        }
-        if room && !self.0.full.swap(true, Ordering::Relaxed) {
-            warn!("{} connections are open, more are refused ({})", self.0.limit, self.0.what);
-        }
-        None
-    }
-
-    /// Waits until no connection is open.
-    pub(super) async fn none_left(&self) {
-        loop {
-            let changed = self.0.changed.notified();
-            if self.count() == 0 {
-                return;
-            }
-            changed.await;
-        }
-    }
-}
-
-struct Place(Active, IpAddr);
-
 /// A place and its count: dropped on the worker that counted it.
 struct Entered {
     _place: Place,
@@ -132,28 +56,6 @@ struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         self.tally.of(self.worker).closed.one();
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let state = &self.0.0;
-        if let Some((_, each)) = &state.each
-            && let Entry::Occupied(mut its) = each.lock().entry(self.1)
-        {
-            *its.get_mut() -= 1;
-            if *its.get() == 0 {
-                its.remove();
-            }
-        }
-        let left = state.count.fetch_sub(1, Ordering::Relaxed) - 1;
-        // A tenth of the room must be free again before the next warning.
-        if left < state.limit - state.limit / 10 && state.full.load(Ordering::Relaxed) {
-            state.full.store(false, Ordering::Relaxed);
-        }
-        if left == 0 {
-            state.changed.notify_waiters();
-        }
     }
 }
 
@@ -278,42 +180,6 @@ impl<H: Handler> Share<H> {
     fn start(self, name: String) -> std::io::Result<JoinHandle<()>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name(name).spawn(move || runtime.block_on(work(self)))
-    }
-}
-
-/// When each worker was last seen at work.
-#[derive(Debug)]
-pub(super) struct Heartbeats {
-    clock: Arc<CoarseClock>,
-    last: Box<[AtomicU64]>,
-}
-
-impl Heartbeats {
-    /// A worker looks around four times a second; one that has not for so long is stuck.
-    const STUCK: Duration = Duration::from_secs(10);
-
-    pub(super) fn new(clock: Arc<CoarseClock>, workers: usize) -> Self {
-        let now = clock.refresh().mono.0;
-        Self { clock, last: (0..workers).map(|_| AtomicU64::new(now)).collect() }
-    }
-
-    fn beat(&self, worker: usize) {
-        if let Some(last) = self.last.get(worker) {
-            last.store(self.clock.refresh().mono.0, Ordering::Relaxed);
-        }
-    }
-
-    /// # Errors
-    /// Which worker is stuck.
-    pub(super) fn all_alive(&self) -> Result<(), String> {
-        let now = self.clock.refresh().mono;
-        for (worker, last) in self.last.iter().enumerate() {
-            let silent = now.since(Millis(last.load(Ordering::Relaxed)));
-            if silent > Self::STUCK {
-                return Err(format!("worker {worker} has not moved for {} s", silent.as_secs()));
-            }
-        }
-        Ok(())
     }
 }
 
