@@ -126,6 +126,10 @@ impl Selector {
         self.groups.iter().map(Group::stats)
     }
 
+    pub(super) fn all_groups(&self) -> &[Group] {
+        &self.groups
+    }
+
     fn group(&self, pool: usize, group: Option<usize>) -> Option<&Group> {
         match group {
             Some(group) => self.groups.get(group),

@@ -125,7 +125,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
             .map_err(StartError::System)?;
         if let Some(bound) = admin_socket {
             let vitals = EdgeVitals { shared: shared.clone(), beat, stopping: stopping.clone() };
-            let admin = Admin::new(registry(config, &shared, vitals.clone()), vitals, token);
+            let admin = Admin::new(registry(config, &shared, vitals.clone()), vitals.clone(), vitals, token);
             workers.start_admin(config, bound, admin).map_err(StartError::System)?;
         }
         workers.announce();

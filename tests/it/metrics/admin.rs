@@ -19,7 +19,7 @@ fn request(method: &str, path: &str, fields: &str) -> String {
 }
 
 #[test]
-fn it_has_three_paths_and_takes_get() {
+fn it_has_four_paths_and_takes_get() {
     let origin = origin();
     let edge = Edge::start(&single(&origin, "", ""));
     let admin = edge.admin();
@@ -33,7 +33,8 @@ fn it_has_three_paths_and_takes_get() {
     let mut client = Client::connect(admin);
     for _ in 0..3 {
         client.exchange(get("/metrics")).expect(200);
-        client.exchange(get("/")).expect(404);
+        let nothing = client.exchange(get("/")).expect(404);
+        assert_eq!(nothing.text(), "there is /metrics, /clients/ADDRESS, /healthz and /readyz\n");
         let refused = client.exchange(request("POST", "/metrics", "Content-Length: 0\r\n")).expect(405);
         assert_eq!(refused.head.value("allow"), Some("GET, HEAD"));
     }
