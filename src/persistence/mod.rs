@@ -38,4 +38,4 @@ pub mod stick_table;
 pub use client_pin::ClientPin;
 pub use decision::{AfterFailure, Decision, Outcome, PinEvent, Refusal, Selection, Wait, WaitReason};
 pub use group::{GroupStats, SelectorLive};
-pub use selector::{Facts, Selector};
+pub use selector::{Facts, KnownBy, Recognised, Selector};

@@ -12,6 +12,7 @@ mod assemble;
 mod figures;
 mod groups;
 mod listen;
+mod offline;
 mod resolve;
 mod tls;
 mod vitals;
@@ -19,6 +20,7 @@ mod worker;
 
 pub use assemble::{AssemblyError, LiveState};
 pub use listen::BindError;
+pub use offline::offline;
 
 use crate::admin::{Admin, Token};
 use crate::clock::CoarseClock;
