@@ -5,6 +5,7 @@
 
 use crate::support::edge::{command, finish, said, write};
 use rcgen::{CertificateParams, KeyPair};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -57,7 +58,8 @@ fn folder() -> TempDir {
     write(folder.path(), "mim.pem", &certificate.pem());
     write(folder.path(), "corp-ca.pem", &certificate.pem());
     write(folder.path(), "mim.key", &key.serialize_pem());
-    write(folder.path(), "admin-token.txt", "0123456789abcdef0123456789abcdef\n");
+    let token = write(folder.path(), "admin-token.txt", "0123456789abcdef0123456789abcdef\n");
+    std::fs::set_permissions(token, std::fs::Permissions::from_mode(0o600)).unwrap();
     let keys = finish(command(["keys", "new"]).arg(folder.path().join("cookie-keys.txt")));
     assert!(keys.status.success(), "{}", said(&keys));
     folder
