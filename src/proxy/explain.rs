@@ -7,7 +7,6 @@ use super::{Edge, Shared, admit};
 use crate::engine::edits::Edits;
 use crate::engine::handler::{Connection, Step};
 use crate::engine::head::{FieldStorage, parse_request};
-use crate::persistence::cookie::CookieReading;
 use crate::persistence::{Decision, Facts};
 use std::sync::Arc;
 
@@ -34,14 +33,6 @@ pub struct Routed {
     pub facts: Facts,
     /// What the selector says, if nothing is remembered.
     pub decision: Decision,
-}
-
-impl Routed {
-    /// What the request's cookie lines hold.
-    #[must_use]
-    pub fn cookie(&self) -> &CookieReading {
-        &self.facts.cookie
-    }
 }
 
 /// Says what becomes of a request with this `head` (a whole one, with its empty line) that comes to a listener over
