@@ -140,7 +140,7 @@ fn the_running_edge_says_where_a_client_is() {
     let asked = Asked::of(&edge, &farm.yaml(), &[SERVICE, "mim-sts"]);
     let url = enumeration(edge.address(SERVICE));
     let served = once_from("127.0.0.21", edge.address(SERVICE), mim::enumerate()).expect(200).node();
-    edge.next_request(|_| true);
+    edge.let_go_of("127.0.0.21");
     let told = asked.json(&["--client", "127.0.0.21", "POST", &url]);
     let pin = &told["edge"]["pin"];
     assert_eq!(
@@ -181,6 +181,7 @@ fn homes_and_prefixes_are_those_of_requests() {
     assert_eq!(once_from("127.0.3.9", service, mim::enumerate()).expect(200).node(), "mim2");
     let entry = edge.next_request(|_| true);
     assert_eq!((&entry["key"], &entry["why"]), (&"127.0.3.0".into(), &"static".into()), "{entry}");
+    edge.let_go_of("127.0.3.9");
     let text = asked.text(&["--client", "::ffff:127.0.3.9", "POST", &url]);
     assert_eq!((row(&text, "client"), row(&text, "node")), ("127.0.3.9", "mim2, its home by static"));
     assert!(row(&text, "now").starts_with("mim2; idle for "), "{text}");

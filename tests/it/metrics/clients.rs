@@ -32,7 +32,7 @@ fn a_client_is_where_its_requests_go() {
     let service = edge.address("mim-service");
     let through_v4 = SocketAddr::new("127.0.0.1".parse().unwrap(), service.port());
     let served = once_from("127.0.9.7", through_v4, mim::enumerate()).expect(200).node();
-    edge.next_request(|_| true);
+    edge.let_go_of("127.0.9.7");
     // Another address of the network, in both spellings, is the same client.
     for spelling in ["127.0.9.7", "127.0.9.200", "::ffff:127.0.9.200"] {
         let told = told(edge.admin(), spelling, 200);
@@ -68,7 +68,7 @@ fn a_request_in_flight_is_seen() {
     assert_eq!((&group["home"], &group["idle_seconds"], &group["expires_in_seconds"]), (none, none, none));
     gate.open();
     client.response().expect(200);
-    edge.next_request(|_| true);
+    edge.let_go_of("127.0.0.11");
     let group = told(edge.admin(), "127.0.0.11", 200)["groups"][0].clone();
     assert_eq!((&group["provisional"], &group["in_flight"]), (&false.into(), &0.into()), "{group}");
 }
