@@ -1,16 +1,20 @@
 //! The admin interface: metrics and the state of the edge, over HTTP on a listener of its own.
 //!
 //! ```text
-//! GET /metrics   Prometheus' text format; with the token, where there is one
-//! GET /healthz   200 while the process works
-//! GET /readyz    200 while it should get requests: not before the first probes, not while it stops
+//! GET /metrics           Prometheus' text format; with the token, where there is one
+//! GET /clients/ADDRESS   where a client is, as JSON; with the token, where there is one
+//! GET /healthz           200 while the process works
+//! GET /readyz            200 while it should get requests: not before the first probes, not while it stops
 //! ```
 //!
 //! It is served by the same engine as everything else, so that what a stranger sends meets the same parser,
 //! bounds and deadlines, on a thread of its own, so that a scrape costs no request. A web framework was
-//! rejected: a second parser to trust, for three paths.
+//! rejected: a second parser to trust, for four paths.
 
+mod clients;
 mod token;
+
+pub use clients::Clients;
 pub use token::Token;
 
 use crate::engine::edits::Edits;
@@ -45,20 +49,24 @@ pub trait Vitals: Send + Sync + 'static {
 pub struct Admin {
     registry: Registry,
     vitals: Box<dyn Vitals>,
+    clients: Box<dyn Clients>,
     token: Option<Token>,
 }
 
 impl Admin {
-    /// Tells what `registry` and `vitals` say; metrics only to those who know the token, if there is one.
+    /// Tells what `registry`, `vitals` and `clients` say; metrics and clients only to those who know the token, if
+    /// there is one.
     #[must_use]
-    pub fn new(registry: Registry, vitals: impl Vitals, token: Option<Token>) -> Self {
-        Self { registry, vitals: Box::new(vitals), token }
+    pub fn new(registry: Registry, vitals: impl Vitals, clients: impl Clients, token: Option<Token>) -> Self {
+        Self { registry, vitals: Box::new(vitals), clients: Box::new(clients), token }
     }
 
     fn answer_to(&self, request: &RequestHead<'_, '_>) -> Answer {
         let path = request.path().split('?').next().unwrap_or_default();
-        if !matches!(path, "/metrics" | "/healthz" | "/readyz") {
-            return in_passing(text(404, "there is /metrics, /healthz and /readyz".to_owned()));
+        let client = path.strip_prefix(clients::PATH);
+        if !matches!(path, "/metrics" | "/healthz" | "/readyz") && client.is_none() {
+            let paths = "there is /metrics, /clients/ADDRESS, /healthz and /readyz";
+            return in_passing(text(404, paths.to_owned()));
         }
         if !matches!(request.method, "GET" | "HEAD") {
             let mut answer = text(405, "expected GET".to_owned());
@@ -73,7 +81,10 @@ impl Admin {
                 answer.lines = "WWW-Authenticate: Bearer\r\n".into();
                 in_passing(answer)
             }
-            _ => Answer { content_type: METRICS_TYPE, ..text(200, self.registry.told()) },
+            _ => match client {
+                Some(address) => clients::answer(&*self.clients, address),
+                None => Answer { content_type: METRICS_TYPE, ..text(200, self.registry.told()) },
+            },
         }
     }
 

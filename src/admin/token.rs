@@ -1,4 +1,4 @@
-//! The secret that metrics are given for.
+//! The secret that metrics and clients' places are given for.
 
 use ring::{hmac, rand};
 use std::path::Path;

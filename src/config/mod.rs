@@ -23,6 +23,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod warnings;
 
 pub use error::{ConfigError, Place, Warning};
 pub use load::{load, load_text};

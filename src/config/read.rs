@@ -4,6 +4,8 @@
 //! default. Whether anything was reported decides in the end. The keys that a section asks for are the keys
 //! that it knows; everything else in its mapping is unknown.
 
+mod written;
+
 use super::error::{ConfigError, Place, Warning};
 use super::scalar::{
     alternatives, is_name, parse_boolean, parse_duration, parse_size, show_duration, show_size, suggestion,

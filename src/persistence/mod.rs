@@ -26,6 +26,7 @@
 
 mod base64;
 pub mod client_class;
+mod client_pin;
 pub mod cookie;
 mod decision;
 mod group;
@@ -34,6 +35,7 @@ mod selector;
 pub mod settings;
 pub mod stick_table;
 
+pub use client_pin::ClientPin;
 pub use decision::{AfterFailure, Decision, Outcome, PinEvent, Refusal, Selection, Wait, WaitReason};
 pub use group::{GroupStats, SelectorLive};
-pub use selector::{Facts, Selector};
+pub use selector::{Facts, KnownBy, Recognised, Selector};

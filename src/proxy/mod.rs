@@ -13,6 +13,7 @@ mod admit;
 mod connection_auth;
 mod context;
 mod ejection;
+mod explain;
 mod figures;
 mod record;
 mod rescue;
@@ -20,6 +21,7 @@ mod respond;
 mod select;
 
 pub use access_log::{AccessLog, Format as LogStyle, Sink as LogSink, Writer as LogWriter};
+pub use explain::{Explained, Routed, explain};
 pub use figures::Figures;
 
 use crate::clock::CoarseClock;

@@ -14,6 +14,7 @@ mod assemble;
 mod figures;
 mod groups;
 mod listen;
+mod offline;
 mod resolve;
 mod tls;
 mod vitals;
@@ -21,6 +22,7 @@ mod worker;
 
 pub use assemble::{AssemblyError, LiveState};
 pub use listen::BindError;
+pub use offline::offline;
 
 use crate::admin::{Admin, Token};
 use crate::clock::CoarseClock;
@@ -129,7 +131,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
             .map_err(StartError::System)?;
         if let Some((port, token)) = admin_port {
             let vitals = EdgeVitals { shared: shared.clone(), beat, stopping: stopping.clone() };
-            let admin = Admin::new(registry(config, &shared, vitals.clone()), vitals, token);
+            let admin = Admin::new(registry(config, &shared, vitals.clone()), vitals.clone(), vitals, token);
             workers.start_admin(config, port, admin).map_err(StartError::System)?;
         }
         workers.announce();

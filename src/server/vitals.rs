@@ -1,9 +1,11 @@
-//! Whether the edge works, and whether it should get requests.
+//! Whether the edge works, whether it should get requests, and where its clients are.
 
-use crate::admin::Vitals;
+use crate::admin::{Clients, Vitals};
 use crate::clock::{CoarseClock, Millis};
+use crate::persistence::ClientPin;
 use crate::pool::Fitness;
 use crate::proxy::Shared;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -30,6 +32,13 @@ impl Vitals for EdgeVitals {
             Some(backend) => Err(format!("no probe of {backend} has answered yet")),
             None => Ok(()),
         }
+    }
+}
+
+impl Clients for EdgeVitals {
+    fn pins(&self, address: IpAddr) -> Vec<ClientPin> {
+        let now = self.shared.clock.refresh().mono;
+        self.shared.snapshot.load().selector.client(address, now)
     }
 }
 

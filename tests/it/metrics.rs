@@ -1,6 +1,7 @@
 //! What Prometheus is told: each figure against what really happened, and the admin listener around it.
 
 mod admin;
+mod clients;
 
 use crate::support::PATIENCE;
 use crate::support::client::{Client, all_but_the_one_closed, get, once, once_from, post};

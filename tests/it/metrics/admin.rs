@@ -19,7 +19,7 @@ fn request(method: &str, path: &str, fields: &str) -> String {
 }
 
 #[test]
-fn it_has_three_paths_and_takes_get() {
+fn it_has_four_paths_and_takes_get() {
     let origin = origin();
     let edge = Edge::start(&single(&origin, "", ""));
     let admin = edge.admin();
@@ -29,6 +29,8 @@ fn it_has_three_paths_and_takes_get() {
     let media_type = metrics.head.value("content-type");
     assert_eq!(media_type, Some("text/plain; version=0.0.4; charset=utf-8"));
     assert_eq!(metrics.head.value("cache-control"), Some("no-store"));
+    let nothing = once(admin, get("/")).expect(404);
+    assert_eq!(nothing.text(), "there is /metrics, /clients/ADDRESS, /healthz and /readyz\n");
     // One connection serves scrape after scrape, and whatever else comes.
     let mut client = Client::connect(admin);
     for _ in 0..3 {
