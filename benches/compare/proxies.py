@@ -132,7 +132,7 @@ global
 defaults
   mode http
   option forwardfor
-  http-reuse safe
+  http-reuse always
   timeout connect 5s
   timeout client 120s
   timeout server 300s
