@@ -13,7 +13,7 @@ from load import REQUEST, read_answer, tls_context
 from process import Failure
 
 CONNECTIONS = 16
-WARM_UP = 100 * CONNECTIONS
+WARM_UP = 30 * CONNECTIONS
 
 # Where memory comes from: mimalloc as the Rust programs call it, and the C library. Not what they call inside.
 ALLOCATE = re.compile(r"(mi_[a-z]*alloc[a-z_]*|malloc|calloc|realloc|posix_memalign|aligned_alloc|memalign)$")

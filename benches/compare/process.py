@@ -20,9 +20,7 @@ class Process:
     def __init__(self, command, cores, output):
         self.output = pathlib.Path(output)
         self.started = time.monotonic()
-        self.output.unlink(missing_ok=True)
-        # Appended to, so that a log in it can be emptied while it is written.
-        with open(output, "ab") as sink:
+        with open(output, "wb") as sink:
             self.child = subprocess.Popen(
                 ["taskset", "-c", cores, *map(str, command)],
                 stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT,
