@@ -67,7 +67,8 @@ class Process:
 
     def stop(self):
         """Ends the tree; nothing of it is left when this returns."""
-        for sign in (signal.SIGTERM, signal.SIGKILL):
+        # Not SIGTERM, after which Pingora's own server waits for minutes.
+        for sign in (signal.SIGINT, signal.SIGKILL):
             if self.child.poll() is None:
                 try:
                     os.killpg(self.pid, sign)
