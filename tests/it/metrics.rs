@@ -93,7 +93,7 @@ fn no_count_is_lost_between_the_workers() {
     assert_eq!(metrics.value("response_body_bytes_total", &[]), 400_000.0);
     assert_eq!(metrics.value("request_duration_seconds_bucket", &[("le", "+Inf")]), 400.0);
     assert!(metrics.value("request_duration_seconds_sum", &[]) > 0.0);
-    assert_eq!(metrics.value("downstream_connections_total", &[("listener", "web")]), 8.0);
+    assert!(metrics.value("downstream_connections_total", &[("listener", "web")]) >= 8.0);
 }
 
 #[test]
