@@ -30,6 +30,8 @@ pub mod cookie;
 mod decision;
 mod group;
 pub mod keys;
+#[cfg(feature = "pingora")]
+pub mod pingora;
 mod selector;
 pub mod settings;
 pub mod stick_table;
