@@ -228,6 +228,22 @@ async fn who_may_not_wait_is_refused_and_told_why() {
 }
 
 #[tokio::test]
+async fn a_known_client_waits_for_its_node() {
+    let farm = Discovered::new(&["10.0.0.1:80", "10.0.0.2:80"]).await;
+    let settings = GroupSettings { hold: Duration::from_secs(60), ..GroupSettings::by_source_ip("g") };
+    let group = PersistenceGroup::new(settings, by_last_part);
+    let pool = group.pool("p", farm.load_balancer.clone());
+    let home = serve(&pool, &client(1)).await;
+    farm.enable(&home, false);
+    let mut context = PersistenceContext::default();
+    let facts = client(1);
+    let request = choose(&pool, &facts, &mut context);
+    // Polled after the request, which waits by then.
+    let recovery = async { farm.enable(&home, true) };
+    assert_eq!(tokio::join!(request, recovery).0, home);
+}
+
+#[tokio::test]
 async fn a_cookie_goes_out_once_and_never_upstream() {
     let farm = Discovered::new(&["10.0.0.1:80", "10.0.0.2:80"]).await;
     let keys = Arc::new(KeyRing::generate("2026-01-01T00:00:00Z").unwrap());
