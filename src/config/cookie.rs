@@ -23,7 +23,7 @@ pub(super) fn read(value: &Value<'_>, group: &str, needed: bool) -> Option<(Cook
 }
 
 fn settings(mapping: &mut Mapping<'_>, group: &str, needed: bool) -> Option<(CookieSettings, Vec<PathBuf>)> {
-    let name = mapping.or("name", format!("EDGE-{group}"), |value| {
+    let name = mapping.or("name", CookieSettings::default_name(group), |value| {
         value.parsed("expected a token: letters, digits and !#$%&'*+-.^_`|~", |text| {
             is_token(text).then(|| text.to_owned())
         })

@@ -46,7 +46,7 @@ pub(super) fn read<'a>(root: &mut Mapping<'a>, nodes: &[&str]) -> Vec<Read<'a>> 
 
 fn group<'a>(name: &str, whole: Value<'a>, nodes: &[&str]) -> Read<'a> {
     let mut read = Read {
-        group: defaults(name),
+        group: GroupSettings::unpinned(name),
         key_files: Vec::new(),
         statics: Vec::new(),
         whole: whole.clone(),
@@ -105,30 +105,6 @@ fn group<'a>(name: &str, whole: Value<'a>, nodes: &[&str]) -> Read<'a> {
         }
     });
     read
-}
-
-/// A group that was told nothing.
-fn defaults(name: &str) -> GroupSettings {
-    GroupSettings {
-        name: name.to_owned(),
-        by: By::None,
-        source_ip: SourceIpSettings {
-            ipv4_prefix: 32,
-            ipv6_prefix: 128,
-            capacity: 100_000,
-            when_full: WhenFull::EvictOldest,
-        },
-        static_pins: Vec::new(),
-        cookie: None,
-        idle_timeout: 10 * HOUR,
-        max_age: None,
-        first_choice: FirstChoice::LeastPins,
-        unavailable: Unavailable::Redispatch,
-        hold: 2 * SECOND,
-        after_recovery: AfterRecovery::Stay,
-        return_idle: 300 * SECOND,
-        first_requests: 10 * SECOND,
-    }
 }
 
 fn source_ip(value: &Value<'_>, settings: &mut SourceIpSettings) {

@@ -13,6 +13,7 @@ mod cookie;
 mod curl;
 mod demo;
 mod docs;
+mod embed;
 mod explain;
 mod failover;
 mod framing;
