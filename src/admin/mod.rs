@@ -15,7 +15,7 @@ mod clients;
 mod token;
 
 pub use clients::Clients;
-pub use token::Token;
+pub use token::{Token, text as token_text};
 
 use crate::engine::edits::Edits;
 use crate::engine::handler::BackendEnd;

@@ -9,7 +9,7 @@ mod url;
 
 use crate::client_addr::canonical;
 use crate::clock::UnixSeconds;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::engine::Connection;
 use crate::persistence::cookie::{CookieReading, NodeTag, Ticket};
 use crate::persistence::settings::FirstChoice;
@@ -51,14 +51,9 @@ pub struct Arguments {
 /// Explains it on standard output. The exit code is 1 if the request would get no node, or cannot be explained.
 #[must_use]
 pub fn run(arguments: &Arguments) -> ExitCode {
-    let config = match config::load(&arguments.config) {
-        Ok((config, _)) => config,
-        Err(errors) => {
-            for error in errors {
-                eprintln!("{error}");
-            }
-            return ExitCode::FAILURE;
-        }
+    let (config, _) = match super::load(&arguments.config, &mut std::io::stderr()) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
     };
     match explain(&config, arguments) {
         Ok(explanation) => {

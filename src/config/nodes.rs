@@ -7,10 +7,6 @@ use crate::client_addr::canonical;
 use crate::pool::AdminState;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// The words for an operator's will.
-pub(super) const STATES: [(&str, AdminState); 3] =
-    [("ready", AdminState::Ready), ("drain", AdminState::Drain), ("maintenance", AdminState::Maintenance)];
-
 pub(super) fn read(root: &mut Mapping<'_>) -> Vec<Node> {
     let expected = "expected a mapping of at least one node's name to its address";
     let entries = root.required("nodes", expected, |value| Some(value.named(expected))).unwrap_or_default();
@@ -32,7 +28,7 @@ fn node(name: &str, value: &Value<'_>) -> Node {
         }
         node.weight = mapping.or("weight", node.weight, |value| value.number(1..=256));
         node.backup = mapping.or("backup", node.backup, |value| value.boolean());
-        node.state = mapping.or("state", node.state, |value| value.word(&STATES));
+        node.state = mapping.or("state", node.state, |value| value.word(&AdminState::WORDS));
     });
     node
 }

@@ -47,6 +47,16 @@ impl Document<'_> {
     }
 }
 
+/// Why a value is no text.
+enum NoText<'a> {
+    /// A variable of the environment cannot be put in; what was written, and why.
+    Variable(&'a str, String),
+    /// It names one without being quoted.
+    Unquoted(&'a str),
+    /// It is something else.
+    Other,
+}
+
 /// A value of the tree and where it is.
 #[derive(Clone)]
 pub(super) struct Value<'a> {
@@ -122,48 +132,39 @@ impl<'a> Value<'a> {
 
     /// A single word or text, not null, with variables of the environment put in.
     pub(super) fn text(&self, expected: &str) -> Option<Cow<'a, str>> {
-        match &self.raw.kind {
-            RawKind::Scalar { text, quoted: true } => match self.substituted(text) {
-                Ok(text) => Some(text),
-                Err(problem) => {
-                    self.error_about(text, &problem);
-                    None
-                }
-            },
-            RawKind::Scalar { text, .. } if text.contains("${") => {
-                self.error_about(
-                    text,
-                    &format!("expected quotes around a text from the environment: \"{text}\""),
-                );
-                None
+        match self.read_text() {
+            Ok(text) => return Some(text),
+            Err(NoText::Variable(text, problem)) => self.error_about(text, &problem),
+            Err(NoText::Unquoted(text)) => {
+                let quotes = format!("expected quotes around a text from the environment: \"{text}\"");
+                self.error_about(text, &quotes);
             }
-            RawKind::Scalar { text, .. } if !self.is_null() => Some(Cow::Borrowed(text)),
-            _ => {
-                self.error(expected);
-                None
-            }
+            Err(NoText::Other) => self.error(expected),
         }
+        None
     }
 
     /// The same for what must not be shown: an error shows `instead`.
     pub(super) fn hidden_text(&self, instead: &str, expected: &str) -> Option<Cow<'a, str>> {
-        match &self.raw.kind {
-            RawKind::Scalar { text, quoted: true } => match self.substituted(text) {
-                Ok(text) => Some(text),
-                Err(problem) => {
-                    self.error_about(instead, &problem);
-                    None
-                }
-            },
-            RawKind::Scalar { text, .. } if text.contains("${") => {
+        match self.read_text() {
+            Ok(text) => return Some(text),
+            Err(NoText::Variable(_, problem)) => self.error_about(instead, &problem),
+            Err(NoText::Unquoted(_)) => {
                 self.error_about(instead, "expected quotes around a text from the environment");
-                None
             }
-            RawKind::Scalar { text, .. } if !self.is_null() => Some(Cow::Borrowed(text)),
-            _ => {
-                self.error_about(instead, expected);
-                None
+            Err(NoText::Other) => self.error_about(instead, expected),
+        }
+        None
+    }
+
+    fn read_text(&self) -> Result<Cow<'a, str>, NoText<'a>> {
+        match &self.raw.kind {
+            RawKind::Scalar { text, quoted: true } => {
+                self.substituted(text).map_err(|problem| NoText::Variable(text, problem))
             }
+            RawKind::Scalar { text, .. } if text.contains("${") => Err(NoText::Unquoted(text)),
+            RawKind::Scalar { text, .. } if !self.is_null() => Ok(Cow::Borrowed(text)),
+            _ => Err(NoText::Other),
         }
     }
 

@@ -88,7 +88,7 @@ pub(super) fn admit(
         no_node: None,
         chosen_at: Millis(0),
         failed_by: None,
-        waited: [false; 3],
+        waited: Default::default(),
         connects_failed: 0,
         connect_error: None,
         line,

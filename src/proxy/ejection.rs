@@ -24,7 +24,7 @@ pub(super) fn judge(shared: &Shared, context: &mut RequestContext, end: BackendE
         BackendEnd::TimedOut => (1, Some(RequestFailure::TimedOut)),
         BackendEnd::Faulty => (2, None),
     };
-    context.failed_by = Some(FAILURES[reason]);
+    context.failed_by = Some(end);
     if let Some(traffic) = context.traffic() {
         traffic.failures[reason].one();
     }

@@ -52,10 +52,9 @@ fn count(context: &RequestContext, summary: &Summary, why: Why) {
         return;
     };
     let tally = route.tally.of(context.worker);
-    let targets = context.targets();
-    let place = context.backend().filter(|_| !summary.local).zip(targets);
-    let place = place.and_then(|(backend, targets)| targets.place(backend));
-    tally.requests(place).one(summary.status);
+    let place = context.place();
+    let answered = place.filter(|_| !summary.local);
+    tally.requests(answered).one(summary.status);
     tally.request_bytes.add(summary.request_bytes);
     tally.response_bytes.add(summary.response_bytes);
     if summary.status != 101 {
@@ -65,17 +64,11 @@ fn count(context: &RequestContext, summary: &Summary, why: Why) {
     if let Some(reason) = summary.failure.filter(|_| refused.is_none()) {
         tally.failures.one(reason);
     }
-    let traffic = place.zip(targets).and_then(|(place, targets)| targets.traffic.get(place));
-    if let Some(traffic) = traffic {
-        let traffic = traffic.of(context.worker);
-        if let Some(first_byte) = summary.times.first_byte {
+    if let Some(traffic) = place.and_then(|place| context.traffic_at(place)) {
+        traffic.resends.add(u64::from(summary.retries));
+        if let Some(first_byte) = summary.times.first_byte.filter(|_| answered.is_some()) {
             traffic.first_byte.record(first_byte);
         }
-    }
-    if summary.retries > 0
-        && let Some(traffic) = context.traffic()
-    {
-        traffic.resends.add(u64::from(summary.retries));
     }
     if let Some(group) = context.group_tally() {
         match (context.no_node, context.outcome) {

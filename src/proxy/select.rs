@@ -3,8 +3,9 @@
 use super::context::{Next, RequestContext};
 use super::{Shared, rescue};
 use crate::clock::Millis;
-use crate::engine::handler::{Binding, Bindings, Choice, Failure, Target};
+use crate::engine::handler::{BackendEnd, Binding, Bindings, Choice, Failure, Target};
 use crate::engine::upstream::{ConnectError, connect, keep_idle};
+use crate::metrics::tally::WaitedFor;
 use crate::persistence::{AfterFailure, Decision, Outcome, Refusal, Selection, Wait, WaitReason};
 use crate::pool::{AdminState, DownCause, Health};
 use crate::snapshot::{Binds, Endpoint};
@@ -46,7 +47,7 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
                         None => refuse(context, "waiting_full"),
                     };
                 }
-                count_wait(context, 2);
+                count_wait(context, WaitedFor::ConnectRetry);
                 Box::pin(pause(shared, at)).await;
                 if waits_for_others(&selection) {
                     context.next = Next::RetrySame { selection, at, until };
@@ -89,7 +90,7 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
                 if place.is_none() {
                     return refuse(context, "waiting_full");
                 }
-                count_wait(context, usize::from(wait.reason == WaitReason::FirstProbe));
+                count_wait(context, wait.reason.into());
                 Box::pin(hold(shared, context, route.pool, &wait)).await;
                 context.next = Next::Select;
             }
@@ -102,19 +103,29 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
 /// out there, so no other one gets it. The client moves with its next request.
 fn lost(context: &mut RequestContext, selection: Selection) -> Choice {
     context.selection = Some(selection);
-    let timed_out = context.failed_by == Some("upstream_timeout");
-    let failure = if timed_out { Failure::UpstreamTimeout } else { Failure::UpstreamClosed };
+    let failure = match context.failed_by {
+        Some(BackendEnd::TimedOut) => Failure::UpstreamTimeout,
+        _ => Failure::UpstreamClosed,
+    };
     Choice::Answer(rescue::failure(context, &failure))
 }
 
-/// Counts that a request waits, once for each reason, by its place among
-/// [`WAITS`](crate::metrics::tally::WAITS).
-fn count_wait(context: &mut RequestContext, place: usize) {
-    if std::mem::replace(&mut context.waited[place], true) {
+impl From<WaitReason> for WaitedFor {
+    fn from(reason: WaitReason) -> Self {
+        match reason {
+            WaitReason::Hold => Self::Hold,
+            WaitReason::FirstProbe => Self::FirstProbe,
+        }
+    }
+}
+
+/// Counts that a request waits, once for each reason.
+fn count_wait(context: &mut RequestContext, reason: WaitedFor) {
+    if std::mem::replace(&mut context.waited[reason as usize], true) {
         return;
     }
     if let Some(targets) = context.targets() {
-        targets.tally.of(context.worker).waits[place].one();
+        targets.tally.of(context.worker).waits[reason as usize].one();
     }
 }
 
@@ -290,11 +301,10 @@ fn failed(
 ) {
     context.connects_failed += 1;
     context.connect_error = Some(reason);
-    if let Some(traffic) = context.traffic() {
+    let place = context.place();
+    if let Some(traffic) = place.and_then(|place| context.traffic_at(place)) {
         traffic.connected(reason);
     }
-    let place =
-        context.targets().zip(context.backend()).and_then(|(targets, backend)| targets.place(backend));
     let endpoint = context.endpoint().cloned();
     let Some(mut selection) = context.selection.take() else { return };
     let now = shared.clock.refresh();
@@ -313,8 +323,8 @@ fn failed(
     }
     context.next = match context.snapshot.selector.after_connect_failure(&mut selection, now) {
         AfterFailure::RetrySame { at, until } => {
-            if let Some((targets, place)) = context.targets().zip(place) {
-                targets.traffic[place].of(context.worker).connect_retries.one();
+            if let Some(traffic) = place.and_then(|place| context.traffic_at(place)) {
+                traffic.connect_retries.one();
             }
             Next::RetrySame { selection, at, until }
         }

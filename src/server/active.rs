@@ -25,25 +25,16 @@ struct ActiveState {
 }
 
 impl Active {
-    /// `what` has the bound, for the message that says so.
-    pub(super) fn new(what: &'static str, limit: usize) -> Self {
+    /// `what` has the bound, for the message that says so. `each` bounds what one address may have.
+    pub(super) fn new(what: &'static str, limit: usize, each: Option<usize>) -> Self {
         Self(Arc::new(ActiveState {
             what,
             count: AtomicUsize::new(0),
             limit,
-            each: None,
+            each: each.map(|most| (most, Mutex::default())),
             full: AtomicBool::new(false),
             changed: Notify::new(),
         }))
-    }
-
-    /// The same with a bound on what one address may have.
-    pub(super) fn shared_fairly(what: &'static str, limit: usize, each: usize) -> Self {
-        let Self(state) = Self::new(what, limit);
-        match Arc::try_unwrap(state) {
-            Ok(state) => Self(Arc::new(ActiveState { each: Some((each, Mutex::default())), ..state })),
-            Err(state) => Self(state),
-        }
     }
 
     pub(super) fn count(&self) -> usize {

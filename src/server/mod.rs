@@ -125,7 +125,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         }
         tokio::spawn(resolve::keep_resolved(assembled.addresses, stopping.clone()));
         tokio::spawn(sweep_pins(shared.clone(), stopping.clone()));
-        let active = Active::new("limits.connections", config.limits.connections);
+        let active = Active::new("limits.connections", config.limits.connections, None);
         let beat = Arc::new(Heartbeats::new(clock.clone(), threads));
         let mut workers = Workers::start(config, &shared, &acceptors, sockets, &active, &stopping, &beat)
             .map_err(StartError::System)?;

@@ -43,14 +43,12 @@ impl Clients for EdgeVitals {
 }
 
 /// A backend of which nothing is known yet: neither has a probe answered, nor is its start grace over.
-pub(super) fn waits_for(shared: &Shared) -> Option<String> {
+pub(super) fn waits_for(shared: &Shared) -> Option<Arc<str>> {
     let now = shared.clock.refresh().mono;
     let snapshot = shared.snapshot.load();
-    let mut endpoints =
-        snapshot.pools.iter().flat_map(|pool| pool.endpoints.iter().map(move |endpoint| (pool, endpoint)));
-    let (pool, endpoint) =
-        endpoints.find(|(_, endpoint)| endpoint.backend.fitness(now) == Fitness::Unknown)?;
-    Some(format!("{}/{}", pool.name, endpoint.backend.node.name))
+    let mut endpoints = snapshot.pools.iter().flat_map(|pool| &pool.endpoints);
+    let unknown = endpoints.find(|endpoint| endpoint.backend.fitness(now) == Fitness::Unknown)?;
+    Some(Arc::clone(&unknown.name))
 }
 
 /// When each worker was last seen at work.

@@ -279,8 +279,8 @@ impl Workers {
                     tally: tally.clone(),
                 });
                 let accepting = accepting.collect();
-                let (most, each) = (ADMIN_CONNECTIONS, ADMIN_CONNECTIONS_EACH);
-                let active = Active::shared_fairly("the admin listener", most, each);
+                let active =
+                    Active::new("the admin listener", ADMIN_CONNECTIONS, Some(ADMIN_CONNECTIONS_EACH));
                 let stop_flag = Arc::new(AtomicBool::new(false));
                 let stopping = finished.clone();
                 work(Share {

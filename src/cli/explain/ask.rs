@@ -1,5 +1,6 @@
 //! Asks the running edge where a client is: `GET /clients/ADDRESS` of its admin listener.
 
+use crate::admin::token_text;
 use crate::config::Admin;
 use serde::{Deserialize, Serialize};
 use std::io::{Error, ErrorKind, Read, Write};
@@ -43,11 +44,11 @@ pub(super) fn ask(admin: &Admin, client: IpAddr, group: &str) -> Result<Option<P
     };
     let token = match &admin.token_file {
         None => None,
-        Some(file) => Some(
-            std::fs::read_to_string(file).map_err(|error| format!("unknown: {}: {error}", file.display()))?,
-        ),
+        Some(file) => {
+            Some(token_text(file).map_err(|error| format!("unknown: {}: {error}", file.display()))?)
+        }
     };
-    let (status, body) = exchange(address, client, token.as_deref().map(str::trim))
+    let (status, body) = exchange(address, client, token.as_deref())
         .map_err(|error| format!("unknown without the running edge: {address}: {error}"))?;
     match status {
         200 | 404 => {}
