@@ -43,7 +43,7 @@ fn has(table: &StickTable, number: u128, now: Millis) -> bool {
 fn contents(table: &StickTable) -> Vec<(Key, Pin)> {
     let mut all = Vec::new();
     for part in &table.shards {
-        all.extend(part.shard.lock().iter().map(|slot| (slot.key, slot.pin)));
+        all.extend(part.0.lock().iter().map(|slot| (slot.key(), slot.pin())));
     }
     all.sort_by_key(|(key, _)| *key);
     all
@@ -209,6 +209,13 @@ struct Model {
 }
 
 const IDLE: u32 = 100;
+
+impl Pin {
+    fn expired(&self, tick: u32, idle_ticks: u32) -> bool {
+        let lifetime = if self.provisional { PROVISIONAL_TICKS.min(idle_ticks) } else { idle_ticks };
+        self.in_flight == 0 && tick.saturating_sub(self.last_seen) >= lifetime
+    }
+}
 
 impl Model {
     fn find(&mut self, key: Key) -> Option<&mut Pin> {
