@@ -6,8 +6,8 @@ use identity_edge::persistence::client_class::{ClientClass, Why};
 use identity_edge::persistence::cookie::{CookieReading, Ticket};
 use identity_edge::persistence::keys::KeyRing;
 use identity_edge::persistence::settings::{
-    AfterRecovery, By, CookieSettings, FirstChoice, GroupSettings, SameSite, Secure, SourceIpSettings, Unavailable,
-    WhenFull,
+    AfterRecovery, By, CookieSettings, FirstChoice, GroupSettings, SameSite, Secure, SourceIpSettings,
+    Unavailable, WhenFull,
 };
 use identity_edge::persistence::{Decision, Facts, Selector, SelectorLive};
 use identity_edge::pool::{AdminState, Backend, BackendLive, DownCause, Health, Node, NodeLive, Pool};
@@ -78,17 +78,17 @@ pub fn facts(client: IpAddr, cookie: Option<Ticket>) -> Facts {
             class: (ClientClass::Browser, Why::Default),
             cookie: CookieReading::Valid(ticket),
         },
-        None => Facts {
-            client,
-            class: (ClientClass::Soap, Why::SoapContentType),
-            cookie: CookieReading::Absent,
-        },
+        None => {
+            Facts { client, class: (ClientClass::Soap, Why::SoapContentType), cookie: CookieReading::Absent }
+        }
     }
 }
 
 /// A whole request, as far as the selector sees it. The number of the node that served.
 pub fn serve(selector: &Selector, facts: &Facts, now: Now) -> u16 {
-    let Decision::Use(mut selection) = selector.select(0, Some(0), facts, now) else { panic!("every node is up") };
+    let Decision::Use(mut selection) = selector.select(0, Some(0), facts, now) else {
+        panic!("every node is up")
+    };
     let node = selection.backend().node.id;
     let _for_other_edges = selector.commit(&mut selection, node, now);
     selector.finish(selection, now);

@@ -2,12 +2,12 @@
 //! within its round, and the median of the rounds is told with its quartiles.
 
 use crate::counting::live_bytes;
-use crate::farm::{address, at};
+use crate::farm::{address, at, facts, selector, serve};
 use crate::maps::{DashMap, Papaya, Pins, stick_table};
 use identity_edge::clock::Millis;
+use identity_edge::persistence::settings::By;
 use identity_edge::persistence::stick_table::Key;
 use rustix::time::{ClockId, clock_gettime};
-use std::hint::black_box;
 use std::sync::Barrier;
 
 const ROUNDS: usize = 15;
@@ -84,12 +84,14 @@ fn measure(threads: u64, work: impl Fn(u64) -> u64 + Sync) -> Cost {
     Cost { own: mean(|cost| cost.own), wall: mean(|cost| cost.wall) }
 }
 
-/// Hits of known clients, in random order.
+/// Hits of known clients, in random order. Whom the next one asks for depends on what this one found: between two
+/// requests lies a proxy's work, so no processor reads the memory of one while it waits for the other's.
 fn hits(pins: &dyn Pins, known: u64, seed: u64) -> u64 {
     let mut random = Random(seed);
     for step in 0..OPERATIONS {
         let now = Millis(1_000_000 + step / 1_000);
-        black_box(pins.hit(key(random.below(known)), now));
+        let node = pins.hit(key(random.below(known)), now);
+        random.0 ^= node.map_or(0, |node| u64::from(node.0 & 2));
     }
     OPERATIONS
 }
@@ -106,8 +108,9 @@ fn mixed(pins: &dyn Pins, known: u64, seed: u64, new: &mut u64) -> u64 {
             pins.enter(key(*new), now);
         } else {
             let key = key(random.below(known));
-            if black_box(pins.hit(key, now)).is_none() {
-                pins.enter(key, now);
+            match pins.hit(key, now) {
+                Some(node) => random.0 ^= u64::from(node.0 & 2),
+                None => pins.enter(key, now),
             }
         }
     }
@@ -174,12 +177,48 @@ fn thread_ratios(known: u64) {
         }));
     }
     for (which, name) in COMPETITORS.iter().enumerate() {
-        let pick = |what: fn(&(Cost, Cost)) -> f64| Spread::of(rounds.iter().map(|round| what(&round[which])).collect());
-        println!("95/5        {known:>9}  {name:12} one thread {} ns, two {} ns", pick(|(one, _)| one.own), pick(|(_, two)| two.own));
+        let pick = |what: fn(&(Cost, Cost)) -> f64| {
+            Spread::of(rounds.iter().map(|round| what(&round[which])).collect())
+        };
+        println!(
+            "95/5        {known:>9}  {name:12} one thread {} ns, two {} ns",
+            pick(|(one, _)| one.own),
+            pick(|(_, two)| two.own)
+        );
         println!(
             "                                   two threads / one, own time: {}   by the wall clock: {}",
             pick(|(one, two)| two.own / one.own),
             pick(|(one, two)| two.wall / one.wall)
+        );
+    }
+}
+
+/// A request of a known client: select, commit, finish.
+fn whole_selector() {
+    for known in [1_000, 1_000_000] {
+        let all = selector(By::SourceIp, known as usize);
+        for number in 0..known {
+            serve(&all, &facts(address(number), None), at(0));
+        }
+        let work = |thread: u64| {
+            let mut random = Random(99 + thread);
+            for step in 0..OPERATIONS {
+                let node = serve(&all, &facts(address(random.below(known)), None), at(step / 1_000));
+                random.0 ^= u64::from(node & 2);
+            }
+            OPERATIONS
+        };
+        let rounds: Vec<_> = (0..ROUNDS).map(|_| (measure(1, work), measure(2, work))).collect();
+        let pick = |what: fn(&(Cost, Cost)) -> f64| Spread::of(rounds.iter().map(what).collect());
+        println!(
+            "select..    {known:>9}  one thread {} ns, two {} ns",
+            pick(|it| it.0.own),
+            pick(|it| it.1.own)
+        );
+        println!(
+            "                                   two threads / one, own time: {}   by the wall clock: {}",
+            pick(|it| it.1.own / it.0.own),
+            pick(|it| it.1.wall / it.0.wall)
         );
     }
 }
@@ -204,7 +243,8 @@ fn bytes_per_entry() {
             let churned = (live_bytes() - before) as f64 / table.len() as f64;
             println!(
                 "bytes/entry {clients:>9}  capacity {capacity_is}: {full:.1} (the table says {said:.1}); the most on the way \
-                 from half of that: {worst:.1}; after twice as many new clients: {churned:.1} at {}", table.len()
+                 from half of that: {worst:.1}; after twice as many new clients: {churned:.1} at {}",
+                table.len()
             );
         }
     }
@@ -225,17 +265,24 @@ pub fn print() {
     for known in [1_000, 1_000_000] {
         thread_ratios(known);
     }
+    whole_selector();
     bytes_per_entry();
-    let _ = at(0);
 }
 
-pub fn only(which: usize) {
-    let known: u64 = std::env::var("KNOWN").unwrap().parse().unwrap();
-    let all = competitors(known);
-    let mut new = NEW + known / 4;
-    for round in 0..10 {
-        let start = std::time::Instant::now();
-        if std::env::var("MIX").is_ok() { mixed(&*all[which], known, 5 + round, &mut new); } else { hits(&*all[which], known, 5 + round); }
-        println!("{:?}", start.elapsed() / OPERATIONS as u32);
+/// One case, `times` over, for counting instructions: the difference between two counts is what the work costs.
+pub fn repeat(case: &str, times: u64) {
+    let all = competitors(1_000);
+    let serving = selector(By::SourceIp, 1_000);
+    let client = |step: u64| step % 1_000;
+    for step in 0..times {
+        match case {
+            "stick_table" | "dashmap" | "papaya" => {
+                let which = ["stick_table", "dashmap", "papaya"].iter().position(|name| *name == case);
+                all[which.expect("one of them")].hit(key(client(step)), Millis(1_000_000));
+            }
+            "key" => drop(std::hint::black_box(key(client(step)))),
+            "select" => drop(serve(&serving, &facts(address(client(step % 100)), None), at(0))),
+            other => panic!("no case {other}"),
+        }
     }
 }

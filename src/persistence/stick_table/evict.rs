@@ -68,6 +68,8 @@ impl StickTable {
     fn lowest(&self, without: u64, turn: usize) -> Option<(u64, usize)> {
         let last = self.bounds.len() - 1;
         let places = (0..=last).map(|step| (turn + step) & last).filter(|place| without & (1 << place) == 0);
-        places.map(|place| (age(self.bounds[place].load(Ordering::Acquire)), place)).min_by_key(|(age, _)| *age)
+        places
+            .map(|place| (age(self.bounds[place].load(Ordering::Acquire)), place))
+            .min_by_key(|(age, _)| *age)
     }
 }
