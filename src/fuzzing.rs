@@ -5,6 +5,7 @@
 //! same seeds with a small mutator of its own. To keep them in `fuzz/` alone was rejected: they would need the
 //! engine's inside to be public, and nobody without a nightly compiler would ever run them.
 #![allow(missing_docs, reason = "each entry point is named after what it reads")]
+#![allow(clippy::expect_used, reason = "a panic is how an entry point says what is wrong")]
 
 mod bodies;
 mod configuration;
@@ -23,8 +24,11 @@ pub use heads::{request_head, response_head};
 pub use persistence::{client_class, cookie};
 pub use routes::route;
 
+/// Takes what a stranger sends.
+pub type Entry = fn(&[u8]);
+
 /// Every entry point, with the name of its folder under `fuzz/seeds`.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [(&str, Entry); 8] = [
     ("request_head", request_head),
     ("response_head", response_head),
     ("body", body),

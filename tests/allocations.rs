@@ -6,6 +6,7 @@ mod counting;
 #[path = "../benches/hot_path/farm.rs"]
 mod farm;
 #[path = "../benches/hot_path/maps.rs"]
+#[allow(dead_code, reason = "the benchmark uses all of it")]
 mod maps;
 
 use counting::allocations;
@@ -39,7 +40,7 @@ fn a_known_clients_request_allocates_nothing() {
     let by_address = selector(By::SourceIp, 100);
     let known = facts(address(1), None);
     serve(&by_address, &known, at(0));
-    assert_eq!(allocations(|| drop(serve(&by_address, &known, at(1_000)))), 0);
+    assert_eq!(allocations(|| assert!(serve(&by_address, &known, at(1_000)) < 2)), 0);
 
     let by_cookie = selector(By::Cookie, 100);
     let (ticket, line) = browser(&by_cookie, address(2), at(0));

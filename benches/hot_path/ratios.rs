@@ -280,8 +280,8 @@ pub fn repeat(case: &str, times: u64) {
                 let which = ["stick_table", "dashmap", "papaya"].iter().position(|name| *name == case);
                 all[which.expect("one of them")].hit(key(client(step)), Millis(1_000_000));
             }
-            "key" => drop(std::hint::black_box(key(client(step)))),
-            "select" => drop(serve(&serving, &facts(address(client(step % 100)), None), at(0))),
+            "key" => _ = std::hint::black_box(key(client(step))),
+            "select" => _ = serve(&serving, &facts(address(client(step % 100)), None), at(0)),
             other => panic!("no case {other}"),
         }
     }

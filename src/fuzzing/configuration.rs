@@ -9,7 +9,9 @@ pub fn configuration(input: &[u8]) {
     let environment = |name: &str| (name == "NAME").then(|| "value".to_owned());
     let file = Path::new("/nowhere/edge.yaml");
     let read = || load_text(file, text, &environment);
-    let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
+    // YAML takes a lone CR for a line's end too.
+    let breaks = text.bytes().filter(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let lines = u32::try_from(breaks + 1).unwrap_or(u32::MAX);
     match read() {
         Ok((config, warnings)) => {
             assert_eq!(
@@ -18,7 +20,7 @@ pub fn configuration(input: &[u8]) {
                 "reading twice is reading once"
             );
             for warning in warnings {
-                assert!(warning.place.line <= lines + 1 && !warning.why.is_empty(), "{warning}");
+                assert!(warning.place.line <= lines && !warning.why.is_empty(), "{warning}");
             }
             assert!(config.routes.iter().all(|route| route.pool < config.pools.len()));
         }
@@ -26,7 +28,7 @@ pub fn configuration(input: &[u8]) {
             assert!(!errors.is_empty(), "a refusal without a reason");
             assert!(errors.is_sorted_by_key(|error| (error.place.line, error.place.column)));
             for error in errors {
-                assert!(error.place.line <= lines + 1, "{error}");
+                assert!(error.place.line <= lines, "{error}");
                 assert!(!error.expected.is_empty(), "{error}");
             }
         }

@@ -164,8 +164,8 @@ macro_rules! bounded {
 }
 
 bounded!(
-    request_head 20_000, response_head 20_000, body 20_000, cookie 10_000, configuration 1_000, route 5_000,
-    client_class 50_000, forwarding 20_000
+    request_head 100_000, response_head 100_000, body 150_000, cookie 50_000, configuration 10_000, route 40_000,
+    client_class 150_000, forwarding 150_000
 );
 
 #[test]
