@@ -9,9 +9,9 @@ pub fn configuration(input: &[u8]) {
     let environment = |name: &str| (name == "NAME").then(|| "value".to_owned());
     let file = Path::new("/nowhere/edge.yaml");
     let read = || load_text(file, text, &environment);
-    // YAML takes a lone CR for a line's end too.
+    // YAML takes a lone CR for a line's end too, and our parser the end of a last comment.
     let breaks = text.bytes().filter(|byte| matches!(byte, b'\r' | b'\n')).count();
-    let lines = u32::try_from(breaks + 1).unwrap_or(u32::MAX);
+    let lines = u32::try_from(breaks + 2).unwrap_or(u32::MAX);
     match read() {
         Ok((config, warnings)) => {
             assert_eq!(
