@@ -41,7 +41,7 @@ impl StickTable {
         let turn = usize::try_from(self.tally.evictions.load(Ordering::Relaxed) & 0xff_ffff).unwrap_or(0);
         let mut exhausted = 0_u64;
         loop {
-            let Some((_, place)) = self.lowest(exhausted, turn) else { return false };
+            let Some((place, next)) = self.lowest(exhausted, turn) else { return false };
             let mut shard = self.shards[place].0.lock();
             let victim = shard.oldest(tick, &self.hasher);
             self.bounds[place].store(shard.bound(), Ordering::Release);
@@ -49,7 +49,8 @@ impl StickTable {
                 exhausted |= 1 << place;
                 continue;
             };
-            if self.lowest(exhausted | 1 << place, turn).is_some_and(|(other, _)| other < age(rank)) {
+            if next < age(rank) {
+                // It was used after its shard's bound was noted; another shard may have an older one.
                 continue;
             }
             let expired = slot.expired(tick, idle);
@@ -64,12 +65,19 @@ impl StickTable {
         }
     }
 
-    /// The shard that may have the oldest pin; of several the first from `turn` on.
-    fn lowest(&self, without: u64, turn: usize) -> Option<(u64, usize)> {
+    /// The shard that may have the oldest pin, of several the first from `turn` on; and the age that the oldest of
+    /// all the others may have.
+    fn lowest(&self, without: u64, turn: usize) -> Option<(usize, u64)> {
         let last = self.bounds.len() - 1;
-        let places = (0..=last).map(|step| (turn + step) & last).filter(|place| without & (1 << place) == 0);
-        places
-            .map(|place| (age(self.bounds[place].load(Ordering::Acquire)), place))
-            .min_by_key(|(age, _)| *age)
+        let (mut lowest, mut found, mut next) = (u64::MAX, None, u64::MAX);
+        for place in (0..=last).map(|step| (turn + step) & last).filter(|place| without >> place & 1 == 0) {
+            let age = age(self.bounds[place].load(Ordering::Acquire));
+            if age < lowest {
+                (next, lowest, found) = (lowest, age, Some(place));
+            } else {
+                next = next.min(age);
+            }
+        }
+        found.map(|place| (place, next))
     }
 }
