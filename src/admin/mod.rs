@@ -127,13 +127,16 @@ fn text(status: u16, mut body: String) -> Answer {
 impl Handler for Admin {
     type Context = ();
 
+    fn begin(&self, _connection: &Connection) {}
+
     fn admit(
         &self,
+        _context: &mut (),
         _connection: &Connection,
         request: &RequestHead<'_, '_>,
         _edits: &mut Edits<'_>,
-    ) -> ((), Step) {
-        ((), Step::Answer(self.answer_to(request)))
+    ) -> Step {
+        Step::Answer(self.answer_to(request))
     }
 
     async fn choose(&self, _context: &mut (), _bindings: Bindings<'_>) -> Choice {
@@ -164,5 +167,5 @@ impl Handler for Admin {
 
     fn attempted(&self, _context: &mut (), _end: BackendEnd, _sent: Instant) {}
 
-    fn end(&self, _context: (), _summary: &Summary) {}
+    fn end(&self, _context: &mut (), _summary: &Summary) {}
 }

@@ -11,14 +11,16 @@ mod respond;
 mod send;
 
 use super::buffer::Buffer;
-use super::client::Client;
+use super::client::{Bound, Client, close_upstream};
 use super::handler::{Answer, BackendEnd, Choice, Failure, Handler, Summary, Target};
 use super::head::{RequestFacts, Version};
 use super::serve::{Settings, Worker};
 use super::stream::Upstream;
 use super::transfer::Upload;
-use super::upstream::{connect, take_idle};
+use super::upstream::{connect, keep_idle, take_idle};
 use send::Sending;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 /// How often a request is sent again after a connection broke; failed connects are the handler's to count.
@@ -41,11 +43,10 @@ pub(super) struct Exchange<'a, H: Handler> {
     pub(super) handler: &'a H,
     pub(super) settings: &'a Settings,
     pub(super) worker: &'a Worker,
-    pub(super) context: H::Context,
+    pub(super) context: &'a mut H::Context,
     pub(super) facts: RequestFacts,
     /// The rewritten head's length.
     pub(super) head: usize,
-    pub(super) max_body: Option<u64>,
     /// This is the last request on this connection.
     pub(super) last: bool,
     pub(super) started: Instant,
@@ -56,19 +57,26 @@ pub(super) struct Exchange<'a, H: Handler> {
     pub(super) summary: Summary,
 }
 
-/// A response head that has arrived, with the connection it came on.
+/// A response head that has arrived.
 struct Arrived {
-    upstream: Upstream,
     buffer: Buffer,
     head: usize,
-    upload: Upload,
     /// Bytes of the request that still lie at the front of the client's buffer.
     kept: usize,
     /// Where the request ends in that buffer, if it lies there whole.
     whole: Option<(usize, bool)>,
 }
 
-/// Why there is none.
+/// What becomes of the connection to the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It can carry another request: for whoever comes, or for the client it is bound to.
+    Kept,
+    /// It cannot, or must not.
+    Closed,
+}
+
+/// Why no response head has arrived.
 struct Broken {
     failure: Failure,
     /// What the backend had to do with it, if anything.
@@ -78,21 +86,10 @@ struct Broken {
 }
 
 impl<H: Handler> Exchange<'_, H> {
-    /// Carries the request out and reports it to the handler. A block and not an `async fn`: what that takes
-    /// by value it holds twice.
-    #[allow(clippy::manual_async_fn, reason = "see above")]
-    pub(super) fn run(mut self, client: &mut Client) -> impl Future<Output = After> + Send {
-        async move {
-            let after = self.carry_out(client).await;
-            self.summary.times.total = self.started.elapsed();
-            self.handler.end(self.context, &self.summary);
-            after
-        }
-    }
-
-    async fn carry_out(&mut self, client: &mut Client) -> After {
+    /// Carries the request out, whose body may be as long as `max_body`.
+    pub(super) async fn carry_out(&mut self, client: &mut Client, max_body: Option<u64>) -> After {
         let Some(buffer) = client.buffer.as_mut() else { return After::Abort };
-        let mut upload = Upload::new(self.facts.framing, self.max_body);
+        let mut upload = Upload::new(self.facts.framing, max_body);
         let ready = match upload.prepare(buffer, self.head) {
             Ok(ready) => ready,
             Err(fault) => return Box::pin(self.fail(client, &Failure::Body(fault), None)).await,
@@ -104,14 +101,11 @@ impl<H: Handler> Exchange<'_, H> {
         let mut again: Option<Target> = None;
         loop {
             let resend = again.is_some();
-            let target = match again.take() {
+            let mut target = match again.take() {
                 Some(target) => target,
                 None => {
                     client.deadline.set(Duration::MAX);
-                    let choice = self.handler.choose(&mut self.context, client.bindings()).await;
-                    self.summary.times.queue =
-                        self.started.elapsed().saturating_sub(self.summary.times.connect);
-                    match choice {
+                    match self.choose(client).await {
                         Choice::Forward(target) => target,
                         Choice::Answer(answer) => {
                             return Box::pin(self.answer(client, &answer, Some(ready), whole)).await;
@@ -120,7 +114,7 @@ impl<H: Handler> Exchange<'_, H> {
                 }
             };
             self.bound |= target.binding.is_some();
-            let (upstream, reused) = match self.reach(client, &target, resend).await {
+            let (mut upstream, reused) = match self.reach(client, &target, resend).await {
                 Ok(reached) => reached,
                 Err(Some(failure)) => {
                     return Box::pin(self.fail(client, &failure, Some((ready, whole)))).await;
@@ -129,13 +123,25 @@ impl<H: Handler> Exchange<'_, H> {
             };
             let before = self.summary.times.queue + self.summary.times.connect;
             self.sent = if resend { Instant::now() } else { self.started + before };
-            let sending = Sending { target: &target, upstream, reused, upload, ready, whole };
+            let sending = Sending {
+                target: &target,
+                upstream: &mut upstream,
+                upload: &mut upload,
+                reused,
+                ready,
+                whole,
+            };
             let broken = match self.send(client, sending).await {
-                Ok(arrived) => return self.respond(client, target, arrived).await,
+                Ok(arrived) => {
+                    let (after, fate) =
+                        self.respond(client, &mut target, &mut upstream, &mut upload, arrived).await;
+                    part_with(client, &target, upstream, fate);
+                    return after;
+                }
                 Err(broken) => broken,
             };
             if let Some(end) = broken.end {
-                self.handler.attempted(&mut self.context, end, self.sent);
+                self.handler.attempted(self.context, end, self.sent);
             }
             if !broken.again || self.summary.retries >= RESENDS {
                 let kept = (broken.again || whole).then_some((ready, whole));
@@ -143,12 +149,29 @@ impl<H: Handler> Exchange<'_, H> {
             }
             self.summary.retries += 1;
             again = Some(target);
-            upload = Upload::new(self.facts.framing, self.max_body);
+            upload = Upload::new(self.facts.framing, max_body);
             if let Some(buffer) = client.buffer.as_mut() {
                 // It was judged before and has not changed.
                 let _ = upload.prepare(buffer, self.head);
             }
         }
+    }
+
+    /// Asks the handler. A choice that was made at once took no time worth reading a clock.
+    async fn choose(&mut self, client: &Client) -> Choice {
+        let mut choosing = pin!(self.handler.choose(self.context, client.bindings()));
+        let mut waited = false;
+        let choice = poll_fn(|context| {
+            let polled = choosing.as_mut().poll(context);
+            waited |= polled.is_pending();
+            polled
+        })
+        .await;
+        let times = &mut self.summary.times;
+        if waited || !times.connect.is_zero() {
+            times.queue = self.started.elapsed().saturating_sub(times.connect);
+        }
+        choice
     }
 
     /// A connection to the target: the bound one, an idle one, or a new one. `Err(None)`: choose again.
@@ -163,11 +186,11 @@ impl<H: Handler> Exchange<'_, H> {
                 if !upstream.is_quiet() {
                     return Err(Some(Failure::BoundClosed));
                 }
-                self.handler.connected(&mut self.context, None);
+                self.handler.connected(self.context, None);
                 return Ok((upstream, true));
             }
         } else if !fresh && let Some(upstream) = take_idle(&target.origin, target.address) {
-            self.handler.connected(&mut self.context, None);
+            self.handler.connected(self.context, None);
             return Ok((upstream, true));
         }
         let began = Instant::now();
@@ -177,11 +200,11 @@ impl<H: Handler> Exchange<'_, H> {
         self.summary.times.connect += took;
         match result {
             Ok(upstream) => {
-                self.handler.connected(&mut self.context, Some(took));
+                self.handler.connected(self.context, Some(took));
                 Ok((upstream, false))
             }
             Err(error) => {
-                self.handler.unreachable(&mut self.context, &error);
+                self.handler.unreachable(self.context, &error);
                 Err(None)
             }
         }
@@ -196,7 +219,7 @@ impl<H: Handler> Exchange<'_, H> {
             Failure::BoundClosed => return After::Close,
             _ => {}
         }
-        let mut answer = self.handler.rescue(&mut self.context, failure);
+        let mut answer = self.handler.rescue(self.context, failure);
         // What was authenticated on a bound connection is gone with it: the client must start anew.
         answer.close |= self.bound;
         answer.close |= matches!(failure, Failure::Body(_) | Failure::ClientTimeout | Failure::BodyTooLarge);
@@ -238,5 +261,14 @@ impl<H: Handler> Exchange<'_, H> {
             (_, true) => After::Next,
             (_, false) => After::Close,
         }
+    }
+}
+
+/// Puts a connection where the next request finds it, or closes it.
+fn part_with(client: &mut Client, target: &Target, upstream: Upstream, fate: Fate) {
+    match (fate, target.binding) {
+        (Fate::Kept, Some(binding)) => client.bound.push(Bound { binding, stream: upstream }),
+        (Fate::Kept, None) => keep_idle(&target.origin, target.address, upstream),
+        (Fate::Closed, _) => close_upstream(upstream),
     }
 }

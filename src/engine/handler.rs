@@ -4,12 +4,13 @@
 //! in which they are called:
 //!
 //! ```text
-//! admit ─▶ choose ─▶ connected ─▶ respond ─▶ attempted ─▶ end
-//!            ▲  └──▶ unreachable ──┘ (choose again)
-//!            └── any failure ─▶ rescue ─▶ end
+//! begin ─▶ admit ─▶ choose ─▶ connected ─▶ respond ─▶ attempted ─▶ end
+//!                     ▲  └──▶ unreachable ──┘ (choose again)
+//!                     └── any failure ─▶ rescue ─▶ end
 //! ```
 //!
-//! A request whose head cannot be read has no context: it is reported to [`Handler::refused`] alone.
+//! A context is made and changed in place: a request's state is a few hundred bytes, which are not copied from phase
+//! to phase. A request whose head cannot be read is reported to [`Handler::refused`] alone.
 
 use super::edits::Edits;
 use super::head::{RequestHead, ResponseHead};
@@ -213,13 +214,17 @@ pub trait Handler: Send + Sync + 'static {
     /// What is remembered of a request between its phases.
     type Context: Send + Sync;
 
+    /// The context of a request of which nothing is known yet.
+    fn begin(&self, connection: &Connection) -> Self::Context;
+
     /// A head has arrived: route it, gather what the choice needs, edit it.
     fn admit(
         &self,
+        context: &mut Self::Context,
         connection: &Connection,
         request: &RequestHead<'_, '_>,
         edits: &mut Edits<'_>,
-    ) -> (Self::Context, Step);
+    ) -> Step;
 
     /// Choose a backend; may wait for one. Called again after [`Handler::unreachable`].
     fn choose(
@@ -255,5 +260,5 @@ pub trait Handler: Send + Sync + 'static {
     fn refused(&self, connection: &Connection, refusal: Refusal) -> Answer;
 
     /// The request is over.
-    fn end(&self, context: Self::Context, summary: &Summary);
+    fn end(&self, context: &mut Self::Context, summary: &Summary);
 }

@@ -63,11 +63,12 @@ thread_local! {
         const { RefCell::new(Scratch { head: Vec::new(), added: Vec::new() }) };
 }
 
-/// What became of a head.
-enum Admitted<C> {
-    Refused(Refusal),
-    Answered { context: C, facts: RequestFacts, head: usize, answer: Answer },
-    Forward { context: C, facts: RequestFacts, head: usize, max_body: Option<u64> },
+/// A head that was accepted.
+struct Admitted {
+    facts: RequestFacts,
+    /// Its length in the buffer: as it came if the edge answers, rewritten if it goes on.
+    head: usize,
+    step: Step,
 }
 
 /// Serves one connection until it ends.
@@ -117,41 +118,69 @@ struct Listener<'l, H> {
 type Serving<'c> = Pin<Box<dyn Future<Output = After> + Send + 'c>>;
 
 impl<H: Handler> Listener<'_, H> {
-    /// What is done for a request whose head came, or failed to.
+    /// What is done for a request whose head came, or failed to. Everything it needs is made inside of the box.
     fn request<'c>(
         &'c self,
         client: &'c mut Client,
         head: Result<usize, Refusal>,
         served: u64,
     ) -> Serving<'c> {
-        let started = Instant::now();
-        let admitted = match head {
-            Ok(length) => admit(client, &self.connection, self.handler, length),
-            Err(refusal) => Admitted::Refused(refusal),
-        };
-        let exchange = |context, facts, head, max_body| Exchange {
-            handler: self.handler,
-            settings: self.settings,
-            worker: self.worker,
-            context,
-            facts,
-            head,
-            max_body,
-            last: served >= self.settings.requests,
-            started,
-            sent: started,
-            bound: false,
-            summary: Summary::default(),
-        };
-        match admitted {
-            Admitted::Forward { context, facts, head, max_body } => {
-                Box::pin(exchange(context, facts, head, max_body).run(client))
+        Box::pin(async move {
+            let started = Instant::now();
+            let length = match head {
+                Ok(length) => length,
+                Err(refusal) => return Box::pin(self.refuse(client, refusal)).await,
+            };
+            let mut context = self.handler.begin(&self.connection);
+            let Admitted { facts, head, step } = match self.admit(client, &mut context, length) {
+                Ok(admitted) => admitted,
+                Err(refusal) => return Box::pin(self.refuse(client, refusal)).await,
+            };
+            let mut exchange = Exchange {
+                handler: self.handler,
+                settings: self.settings,
+                worker: self.worker,
+                context: &mut context,
+                facts,
+                head,
+                last: served >= self.settings.requests,
+                started,
+                sent: started,
+                bound: false,
+                summary: Summary::default(),
+            };
+            let after = match step {
+                Step::Continue { max_body } => exchange.carry_out(client, max_body).await,
+                Step::Answer(answer) => Box::pin(exchange.answer_alone(client, answer)).await,
+            };
+            let mut summary = exchange.summary;
+            summary.times.total = started.elapsed();
+            self.handler.end(&mut context, &summary);
+            after
+        })
+    }
+
+    /// Reads the head, asks the handler, and puts the head that goes upstream into the buffer.
+    fn admit(
+        &self,
+        client: &mut Client,
+        context: &mut H::Context,
+        length: usize,
+    ) -> Result<Admitted, Refusal> {
+        let buffer = client.buffer.as_mut().ok_or(Refusal::IncompleteHead)?;
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut storage = FieldStorage::new();
+            let head = parse_request(&buffer.bytes()[..length], &mut storage)?;
+            let mut edits = Edits::new(&mut scratch.added);
+            let step = self.handler.admit(context, &self.connection, &head, &mut edits);
+            let facts = head.facts;
+            if matches!(step, Step::Answer(_)) {
+                return Ok(Admitted { facts, head: length, step });
             }
-            Admitted::Answered { context, facts, head, answer } => {
-                Box::pin(exchange(context, facts, head, None).answer_alone(client, answer))
-            }
-            Admitted::Refused(refusal) => Box::pin(self.refuse(client, refusal)),
-        }
+            write_request(&head, &edits, &mut scratch.head);
+            buffer.replace_front(length, &scratch.head);
+            Ok(Admitted { facts, head: scratch.head.len(), step })
+        })
     }
 
     /// Answers what is no request, and ends the connection: nobody knows where the next one would start.
@@ -164,46 +193,13 @@ impl<H: Handler> Listener<'_, H> {
     }
 }
 
-/// Reads the head, asks the handler, and puts the head that goes upstream into the buffer.
-fn admit<H: Handler>(
-    client: &mut Client,
-    connection: &Connection,
-    handler: &H,
-    length: usize,
-) -> Admitted<H::Context> {
-    let Some(buffer) = client.buffer.as_mut() else {
-        return Admitted::Refused(Refusal::IncompleteHead);
-    };
-    SCRATCH.with_borrow_mut(|scratch| {
-        let mut storage = FieldStorage::new();
-        let head = match parse_request(&buffer.bytes()[..length], &mut storage) {
-            Ok(head) => head,
-            Err(refusal) => return Admitted::Refused(refusal),
-        };
-        let mut edits = Edits::new(&mut scratch.added);
-        let (context, step) = handler.admit(connection, &head, &mut edits);
-        let facts = head.facts;
-        match step {
-            Step::Answer(answer) => Admitted::Answered { context, facts, head: length, answer },
-            Step::Continue { max_body } => {
-                write_request(&head, &edits, &mut scratch.head);
-                buffer.replace_front(length, &scratch.head);
-                Admitted::Forward { context, facts, head: scratch.head.len(), max_body }
-            }
-        }
-    })
-}
-
 impl<H: Handler> Exchange<'_, H> {
     /// Answers without a backend. A body that is already here is stepped over, one that is not ends the
     /// connection.
-    async fn answer_alone(mut self, client: &mut Client, answer: Answer) -> After {
+    async fn answer_alone(&mut self, client: &mut Client, answer: Answer) -> After {
         let mut upload = Upload::new(self.facts.framing, None);
         let ready = client.buffer.as_mut().and_then(|buffer| upload.prepare(buffer, self.head).ok());
         let whole = ready.is_some() && upload.is_done();
-        let after = self.answer(client, &answer, ready, whole).await;
-        self.summary.times.total = self.started.elapsed();
-        self.handler.end(self.context, &self.summary);
-        after
+        self.answer(client, &answer, ready, whole).await
     }
 }

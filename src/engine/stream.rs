@@ -13,12 +13,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// A client's connection as Pingora's listener hands it over.
+/// A client's connection.
 #[derive(Debug)]
 pub enum Downstream {
     /// TCP.
-    Plain(Box<L4Stream>),
-    /// TLS.
+    Plain(TcpStream),
+    /// TLS, as Pingora's acceptor makes it; boxed because its state is large.
     Tls(Box<ServerTlsStream<L4Stream>>),
 }
 
@@ -26,7 +26,8 @@ impl Downstream {
     /// Drops the connection so that the client notices that something is missing.
     pub(super) fn abort(self) {
         match &self {
-            Self::Plain(plain) => reset_when_dropped(&**plain),
+            // A socket that is closed already needs no reset.
+            Self::Plain(plain) => drop(SockRef::from(plain).set_linger(Some(std::time::Duration::ZERO))),
             Self::Tls(tls) => reset_when_dropped(&**tls),
         }
     }
@@ -114,7 +115,7 @@ macro_rules! delegate {
     };
 }
 
-delegate!(Downstream, Downstream, this => this, plain => &mut **plain, tls => &mut **tls);
+delegate!(Downstream, Downstream, this => this, plain => plain, tls => &mut **tls);
 delegate!(Upstream, UpstreamIo, this => &mut this.io, plain => plain, tls => &mut **tls);
 
 impl Upstream {

@@ -151,14 +151,22 @@ struct Idle {
     until: Instant,
 }
 
+/// This thread's idle connections.
+struct Shelves {
+    of_origins: HashMap<u64, VecDeque<Idle>>,
+    /// When they were last swept; near enough for how long one may be idle, and free.
+    swept: Instant,
+}
+
 thread_local! {
-    static SHELVES: RefCell<HashMap<u64, VecDeque<Idle>>> = RefCell::new(HashMap::new());
+    static SHELVES: RefCell<Shelves> =
+        RefCell::new(Shelves { of_origins: HashMap::new(), swept: Instant::now() });
 }
 
 /// An idle connection that is still open and silent, if this worker keeps one.
 pub fn take_idle(origin: &Origin, address: SocketAddr) -> Option<Upstream> {
     SHELVES.with_borrow_mut(|shelves| {
-        let shelf = shelves.get_mut(&origin.identity)?;
+        let shelf = shelves.of_origins.get_mut(&origin.identity)?;
         loop {
             // The warmest is last. Other addresses of the same backend age out by themselves.
             let place = shelf.iter().rposition(|idle| idle.address == address)?;
@@ -176,8 +184,9 @@ pub fn keep_idle(origin: &Arc<Origin>, address: SocketAddr, stream: Upstream) {
         return;
     }
     let surplus = SHELVES.with_borrow_mut(|shelves| {
-        let shelf = shelves.entry(origin.identity).or_default();
-        shelf.push_back(Idle { stream, address, until: Instant::now() + origin.patience.idle });
+        let until = shelves.swept + origin.patience.idle;
+        let shelf = shelves.of_origins.entry(origin.identity).or_default();
+        shelf.push_back(Idle { stream, address, until });
         if shelf.len() > origin.keep_idle { shelf.pop_front() } else { None }
     });
     drop(surplus);
@@ -186,10 +195,11 @@ pub fn keep_idle(origin: &Arc<Origin>, address: SocketAddr, stream: Upstream) {
 /// Closes this thread's idle connections that died or were idle for too long; with `all`, every one.
 pub fn sweep_idle(now: Instant, all: bool) {
     SHELVES.with_borrow_mut(|shelves| {
-        for shelf in shelves.values_mut() {
+        shelves.swept = now;
+        for shelf in shelves.of_origins.values_mut() {
             shelf.retain_mut(|idle| !all && idle.until > now && idle.stream.seems_quiet());
         }
-        shelves.retain(|_, shelf| !shelf.is_empty());
+        shelves.of_origins.retain(|_, shelf| !shelf.is_empty());
     });
 }
 
@@ -250,7 +260,9 @@ mod tests {
             keep_idle(&origin, address, upstream);
             accepted.push(other_end);
         }
-        let kept = || SHELVES.with_borrow(|shelves| shelves.get(&origin.identity).map_or(0, VecDeque::len));
+        let kept = || {
+            SHELVES.with_borrow(|shelves| shelves.of_origins.get(&origin.identity).map_or(0, VecDeque::len))
+        };
         assert_eq!(kept(), 2);
         sweep_idle(Instant::now(), false);
         assert_eq!(kept(), 2);

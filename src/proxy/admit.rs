@@ -1,15 +1,14 @@
 //! A head has arrived: find its route, learn who the client is, edit the head.
 
 use super::connection_auth::is_connection_bound;
-use super::context::{Next, RequestContext, RequestLine};
+use super::context::{RequestContext, RequestLine};
 use super::{Edge, rescue};
-use crate::clock::Millis;
 use crate::engine::edits::Edits;
 use crate::engine::framing::Framing;
 use crate::engine::handler::{Connection, Step};
 use crate::engine::head::RequestHead;
-use crate::persistence::client_class::{ClassFacts, ClientClass, Why, classify};
-use crate::persistence::cookie::{CookieCodec, CookieReading};
+use crate::persistence::client_class::{ClassFacts, classify};
+use crate::persistence::cookie::CookieCodec;
 use std::io::Write;
 use std::net::IpAddr;
 
@@ -55,58 +54,29 @@ struct Noted<'b> {
 
 pub(super) fn admit(
     edge: &Edge,
+    context: &mut RequestContext,
     connection: &Connection,
     request: &RequestHead<'_, '_>,
     edits: &mut Edits<'_>,
-) -> (RequestContext, Step) {
+) -> Step {
     let shared = &edge.shared;
-    let snapshot = shared.snapshot.load_full();
     let host = request.host().unwrap_or_default();
-    let route = snapshot
-        .listeners
-        .get(edge.listener)
-        .and_then(|listener| listener.table.find(host, request.path().as_bytes()));
-    let line = match shared.access_log {
-        Some(_) => RequestLine::keep(request.method, request.path()),
-        None => RequestLine::default(),
-    };
-    let mut context = RequestContext {
-        snapshot,
-        listener: edge.listener,
-        worker: edge.worker,
-        route,
-        client: connection.client_ip(),
-        tls: connection.tls,
-        request_id: shared.request_ids.next(),
-        class: (ClientClass::Browser, Why::Default),
-        cookie: CookieReading::Absent,
-        next: Next::Select,
-        selection: None,
-        authenticates: false,
-        bound: None,
-        outcome: None,
-        no_node: None,
-        chosen_at: Millis(0),
-        failed_by: None,
-        waited: Default::default(),
-        connects_failed: 0,
-        connect_error: None,
-        line,
-    };
-    let Some(route) = route.and_then(|index| context.snapshot.routes.get(index)) else {
-        let answer = rescue::no_route(&context);
-        return (context, Step::Answer(answer));
+    if shared.access_log.is_some() {
+        context.line = RequestLine::keep(request.method, request.path());
+    }
+    let listener = context.snapshot.listeners.get(edge.listener);
+    context.route = listener.and_then(|listener| listener.table.find(host, request.path().as_bytes()));
+    let Some(route) = context.route.and_then(|index| context.snapshot.routes.get(index)) else {
+        return Step::Answer(rescue::no_route(context));
     };
     if let (Framing::Length(length), Some(limit)) = (request.facts.framing, route.max_body)
         && length > limit
     {
-        let answer = rescue::too_large(&context);
-        return (context, Step::Answer(answer));
+        return Step::Answer(rescue::too_large(context));
     }
     if request.facts.absolute_https.is_some_and(|https| https != connection.tls) {
         // RFC 9110 section 7.4: a target of another scheme is not ours to answer for.
-        let answer = rescue::other_scheme(&context);
-        return (context, Step::Answer(answer));
+        return Step::Answer(rescue::other_scheme(context));
     }
     let max_body = route.max_body;
     let noted = survey(request, edits);
@@ -128,7 +98,7 @@ pub(super) fn admit(
         tally.cookies_refused[refusal as usize].one();
     }
     name_client(connection, request, host, edits);
-    (context, Step::Continue { max_body })
+    Step::Continue { max_body }
 }
 
 /// Notes what the choice needs and drops what must not pass, in one walk over the fields.

@@ -1,7 +1,8 @@
 //! What a request remembers between its phases.
 
+use super::Edge;
 use crate::clock::Millis;
-use crate::engine::handler::BackendEnd;
+use crate::engine::handler::{BackendEnd, Connection};
 use crate::metrics::tally::{BackendTally, GroupTally, WAITS};
 use crate::persistence::client_class::{ClientClass, Why};
 use crate::persistence::cookie::{CookieReading, CookieRefusal};
@@ -60,6 +61,34 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
+    /// A request of which only the connection is known.
+    #[inline]
+    pub(super) fn new(edge: &Edge, connection: &Connection) -> Self {
+        Self {
+            snapshot: edge.shared.snapshot.load_full(),
+            listener: edge.listener,
+            worker: edge.worker,
+            route: None,
+            client: connection.client_ip(),
+            tls: connection.tls,
+            request_id: edge.shared.request_ids.next(),
+            class: (ClientClass::Browser, Why::Default),
+            cookie: CookieReading::Absent,
+            next: Next::Select,
+            selection: None,
+            authenticates: false,
+            bound: None,
+            outcome: None,
+            no_node: None,
+            chosen_at: Millis(0),
+            failed_by: None,
+            waited: Default::default(),
+            connects_failed: 0,
+            connect_error: None,
+            line: RequestLine::default(),
+        }
+    }
+
     pub(super) fn facts(&self) -> Facts {
         Facts { client: self.client, class: self.class, cookie: self.cookie }
     }

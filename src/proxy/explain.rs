@@ -3,6 +3,7 @@
 //! The head goes through the engine's parser, admission and the selector as every head does. Rules that are told
 //! by a copy of themselves were rejected: the copy would be asked on the day when the two differ.
 
+use super::context::RequestContext;
 use super::{Edge, Shared, admit};
 use crate::engine::edits::Edits;
 use crate::engine::handler::{Connection, Step};
@@ -48,7 +49,8 @@ pub fn explain(shared: &Arc<Shared>, listener: usize, connection: &Connection, h
     };
     let edge = Edge { listener, worker: 0, shared: Arc::clone(shared) };
     let mut added = Vec::new();
-    let (context, step) = admit::admit(&edge, connection, &request, &mut Edits::new(&mut added));
+    let mut context = RequestContext::new(&edge, connection);
+    let step = admit::admit(&edge, &mut context, connection, &request, &mut Edits::new(&mut added));
     if let Step::Answer(answer) = step {
         return Explained::Answered { status: answer.status, reason: answer.reason };
     }

@@ -70,13 +70,19 @@ pub struct Edge {
 impl Handler for Edge {
     type Context = RequestContext;
 
+    #[inline]
+    fn begin(&self, connection: &Connection) -> RequestContext {
+        RequestContext::new(self, connection)
+    }
+
     fn admit(
         &self,
+        context: &mut RequestContext,
         connection: &Connection,
         request: &RequestHead<'_, '_>,
         edits: &mut Edits<'_>,
-    ) -> (RequestContext, Step) {
-        admit::admit(self, connection, request, edits)
+    ) -> Step {
+        admit::admit(self, context, connection, request, edits)
     }
 
     async fn choose(&self, context: &mut RequestContext, bindings: Bindings<'_>) -> Choice {
@@ -112,7 +118,7 @@ impl Handler for Edge {
         record::refused(self, connection, refusal)
     }
 
-    fn end(&self, context: RequestContext, summary: &Summary) {
+    fn end(&self, context: &mut RequestContext, summary: &Summary) {
         record::end(&self.shared, context, summary);
     }
 }

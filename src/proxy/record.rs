@@ -9,11 +9,11 @@ use crate::metrics::tally::ListenerTally;
 use crate::persistence::client_class::{ClientClass, Why};
 use std::time::Duration;
 
-pub(super) fn end(shared: &Shared, mut context: RequestContext, summary: &Summary) {
-    let recognised = recognised(&context);
-    count(&context, summary, recognised.1);
+pub(super) fn end(shared: &Shared, context: &mut RequestContext, summary: &Summary) {
+    let recognised = recognised(context);
+    count(context, summary, recognised.1);
     if shared.access_log.is_some() {
-        write(shared, &context, summary, recognised);
+        write(shared, context, summary, recognised);
     }
     if let Some(selection) = context.selection.take() {
         let now = if summary.times.total > Duration::from_millis(50) {

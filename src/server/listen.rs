@@ -96,6 +96,8 @@ fn socket(address: SocketAddr, only_v6: bool, shared: bool) -> io::Result<Socket
         socket.set_reuse_port(true)?;
     }
     socket.set_nonblocking(true)?;
+    // Linux: what is accepted has the option as well, without a system call for each connection.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket)
@@ -112,6 +114,15 @@ mod tests {
             tls: None,
             keepalive: std::time::Duration::from_secs(1),
         }]
+    }
+
+    #[test]
+    fn what_is_accepted_sends_at_once() {
+        let bound = bind(&listener(&["127.0.0.1:0"]), 1).unwrap();
+        let socket = &bound[0].sockets[0];
+        socket.set_nonblocking(false).unwrap();
+        let _client = std::net::TcpStream::connect(bound[0].address).unwrap();
+        assert!(socket.accept().unwrap().0.nodelay().unwrap());
     }
 
     #[test]

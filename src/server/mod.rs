@@ -8,6 +8,7 @@
 //! Pingora's `Server` was rejected as the driver: it sleeps its whole grace period at SIGTERM and takes
 //! listeners only before it starts. Its listening services are driven here directly.
 
+mod accept;
 mod active;
 mod admin_port;
 mod assemble;

@@ -1,34 +1,22 @@
-//! Worker threads and the connections they serve.
+//! Worker threads.
 
-use super::active::{Active, Place};
+use super::accept::{Accepting, Common};
+use super::active::Active;
 use super::admin_port::AdminPort;
 use super::event;
 use super::listen::Bound;
 use super::vitals::Heartbeats;
 use crate::admin::Admin;
-use crate::client_addr::canonical;
 use crate::config::Config;
 use crate::engine::deadline::SWEEP_INTERVAL;
-use crate::engine::stream::Downstream;
 use crate::engine::upstream::sweep_idle;
-use crate::engine::{Connection, Handler, Settings, Worker, serve};
+use crate::engine::{Handler, Settings, Worker};
 use crate::metrics::PerWorker;
 use crate::metrics::tally::ListenerTally;
 use crate::proxy::{Edge, Shared};
-use async_trait::async_trait;
-use log::{debug, error, info};
-use parking_lot::Mutex;
-use pingora::apps::ServerApp;
+use log::{error, info};
 use pingora::listeners::tls::Acceptor;
-use pingora::listeners::{L4BufferSettings, ListenerConfig};
-use pingora::protocols::l4::socket::SocketAddr as PingoraAddr;
-use pingora::protocols::l4::stream::Stream as L4Stream;
-use pingora::protocols::{GetSocketDigest, Stream};
-use pingora::server::{Fds, ShutdownWatch};
-use pingora::services::Service as _;
-use pingora::services::listening::Service;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::fd::IntoRawFd;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -45,125 +33,6 @@ const ADMIN_CONNECTIONS_EACH: usize = 16;
 /// How long a head may take there, and a new connection until it comes.
 const ADMIN_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const ADMIN_KEEPALIVE: Duration = Duration::from_secs(120);
-
-/// A place and its count: dropped on the worker that counted it.
-struct Entered {
-    _place: Place,
-    tally: Arc<PerWorker<ListenerTally>>,
-    worker: usize,
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        self.tally.of(self.worker).closed.one();
-    }
-}
-
-/// Takes connections from one of Pingora's listeners and serves them.
-struct ConnectionApp<H> {
-    handler: Arc<H>,
-    settings: Arc<Settings>,
-    worker: Arc<Worker>,
-    number: usize,
-    active: Active,
-    acceptor: Option<Arc<Acceptor>>,
-    local: SocketAddr,
-    tally: Arc<PerWorker<ListenerTally>>,
-}
-
-#[async_trait]
-impl<H: Handler> ServerApp for ConnectionApp<H> {
-    async fn process_new(self: &Arc<Self>, stream: Stream, stopping: &ShutdownWatch) -> Option<Stream> {
-        // The listener itself speaks no TLS, so this is what it accepted.
-        let stream = stream.into_any().downcast::<L4Stream>().ok()?;
-        let connection = self.connection(&stream);
-        let place = self.enter(connection.client_ip())?;
-        let (handler, settings, worker) = (self.handler.clone(), self.settings.clone(), self.worker.clone());
-        // A task of its own: Pingora's is larger than an idle connection must be.
-        match self.acceptor.clone() {
-            None => {
-                let serving = serve(Downstream::Plain(stream), connection, handler, settings, worker);
-                tokio::spawn(async move {
-                    serving.await;
-                    drop(place);
-                });
-            }
-            Some(acceptor) => {
-                let mut stopping = stopping.clone();
-                tokio::spawn(async move {
-                    let accepting = Box::pin(accept(acceptor, stream, settings.head_timeout));
-                    let accepted = tokio::select! {
-                        accepted = accepting => accepted,
-                        // A connection without a request is idle, be its handshake done or not.
-                        _ = stopping.wait_for(|stopping| *stopping) => return,
-                    };
-                    drop(stopping);
-                    match accepted {
-                        Ok(stream) => serve(stream, connection, handler, settings, worker).await,
-                        Err(why) => {
-                            // Whoever sends garbage must not be able to fill the log.
-                            debug!("TLS handshake with {} failed: {why}", connection.client);
-                            place.tally.of(place.worker).handshakes_failed.one();
-                        }
-                    }
-                    drop(place);
-                });
-            }
-        }
-        None
-    }
-}
-
-/// Carries out the TLS handshake within `limit`.
-async fn accept(
-    acceptor: Arc<Acceptor>,
-    stream: Box<L4Stream>,
-    limit: Duration,
-) -> Result<Downstream, String> {
-    match tokio::time::timeout(limit, acceptor.tls_handshake(*stream)).await {
-        Ok(Ok(stream)) => Ok(Downstream::Tls(Box::new(stream))),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("not done within {limit:?}")),
-    }
-}
-
-impl<H> ConnectionApp<H> {
-    fn enter(&self, client: IpAddr) -> Option<Entered> {
-        let tally = self.tally.of(self.number);
-        let Some(place) = self.active.enter(client) else {
-            tally.over_limit.one();
-            return None;
-        };
-        tally.accepted.one();
-        Some(Entered { _place: place, tally: self.tally.clone(), worker: self.number })
-    }
-
-    fn connection(&self, stream: &L4Stream) -> Connection {
-        let digest = stream.get_socket_digest();
-        let inet = |address: Option<&PingoraAddr>| address.and_then(PingoraAddr::as_inet).copied();
-        let peer = digest.as_ref().and_then(|digest| inet(digest.peer_addr()));
-        let mut client = peer.unwrap_or(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
-        client.set_ip(canonical(client.ip()));
-        let mut local = self.local;
-        if local.ip().is_unspecified()
-            && let Some(exact) = digest.as_ref().and_then(|digest| inet(digest.local_addr()))
-        {
-            local = exact;
-        }
-        local.set_ip(canonical(local.ip()));
-        Connection { client, local, tls: self.acceptor.is_some() }
-    }
-}
-
-/// A socket of a listener, and what serves its connections.
-struct Accepting<H> {
-    socket: std::net::TcpListener,
-    address: SocketAddr,
-    handler: Arc<H>,
-    settings: Arc<Settings>,
-    acceptor: Option<Arc<Acceptor>>,
-    tally: Arc<PerWorker<ListenerTally>>,
-}
 
 /// What one thread is given.
 struct Share<H> {
@@ -327,25 +196,18 @@ impl Workers {
 /// The life of a worker thread.
 async fn work<H: Handler>(share: Share<H>) {
     let worker = Arc::new(Worker::new(share.stop_flag.clone()));
-    for Accepting { socket, address, handler, settings, acceptor, tally } in share.accepting {
-        let app = ConnectionApp {
-            handler,
-            settings,
-            worker: worker.clone(),
-            number: share.number,
-            active: share.active.clone(),
-            acceptor,
-            local: address,
-            tally,
-        };
-        let config = ListenerConfig::tcp(address.to_string()).l4_buffer(L4BufferSettings::unbuffered());
-        let mut service = Service::new(format!("listener {address}"), app);
-        service.add_listener(config);
-        let mut sockets = Fds::new();
-        sockets.add(address.to_string(), socket.into_raw_fd());
-        let stopping = share.stopping.clone();
+    let common = Common {
+        worker: worker.clone(),
+        number: share.number,
+        active: share.active,
+        stopping: share.stopping.clone(),
+    };
+    for accepting in share.accepting {
+        let (address, common) = (accepting.address, common.clone());
         tokio::spawn(async move {
-            service.start_service(Some(Arc::new(Mutex::new(sockets))), stopping, 1).await;
+            if let Err(error) = accepting.run(common).await {
+                error!("connections to {address} cannot be accepted: {error}");
+            }
         });
     }
     let mut stopping = share.stopping;

@@ -1,9 +1,9 @@
 //! The response's way to the client, and what is left of the request's way to the backend meanwhile.
 
 use super::send::poll_ahead;
-use super::{After, Arrived, Exchange};
+use super::{After, Arrived, Exchange, Fate};
 use crate::engine::buffer::Buffer;
-use crate::engine::client::{Bound, Client, close_upstream};
+use crate::engine::client::Client;
 use crate::engine::edits::{Afterwards, Edits, write_response};
 use crate::engine::framing::Framing;
 use crate::engine::handler::{BackendEnd, Failure, Handler, Target};
@@ -13,7 +13,7 @@ use crate::engine::serve::SCRATCH;
 use crate::engine::stream::Upstream;
 use crate::engine::transfer::{Download, DownloadError, Upload, UploadError};
 use crate::engine::tunnel::tunnel;
-use crate::engine::upstream::{Patience, keep_idle};
+use crate::engine::upstream::Patience;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -26,15 +26,18 @@ impl<H: Handler> Exchange<'_, H> {
     pub(super) async fn respond(
         &mut self,
         client: &mut Client,
-        mut target: Target,
+        target: &mut Target,
+        upstream: &mut Upstream,
+        upload: &mut Upload,
         arrived: Arrived,
-    ) -> After {
-        let Arrived { mut upstream, buffer: mut held, head, mut upload, kept, whole } = arrived;
-        let (facts, length, keep) = match self.rewrite(&mut held, head, &mut target, &upload) {
+    ) -> (After, Fate) {
+        let Arrived { buffer: mut held, head, kept, whole } = arrived;
+        let (facts, length, keep) = match self.rewrite(&mut held, head, target, upload) {
             Ok(rewritten) => rewritten,
             Err(fault) => {
-                self.handler.attempted(&mut self.context, BackendEnd::Faulty, self.sent);
-                return Box::pin(self.fail(client, &Failure::UpstreamFault(fault), whole)).await;
+                self.handler.attempted(self.context, BackendEnd::Faulty, self.sent);
+                let failure = Failure::UpstreamFault(fault);
+                return (Box::pin(self.fail(client, &failure, whole)).await, Fate::Closed);
             }
         };
         // The response has begun: nothing is sent again.
@@ -45,7 +48,8 @@ impl<H: Handler> Exchange<'_, H> {
         let patience = target.origin.patience;
         self.summary.status = facts.status;
         if facts.status == 101 {
-            return Box::pin(self.switch(client, upstream, held, length, &patience)).await;
+            let switching = self.switch(client, upstream, held, length, &patience);
+            return (Box::pin(switching).await, Fate::Closed);
         }
         let dechunk = self.dechunks(&facts);
         let mut download = Download::new(facts.framing, length, dechunk);
@@ -57,7 +61,7 @@ impl<H: Handler> Exchange<'_, H> {
         let result = poll_fn(|context| {
             let mut uploading = !upload.is_done() && !upload_failed;
             if uploading {
-                match upload.poll(&mut client.stream, &mut client.buffer, &mut upstream, context) {
+                match upload.poll(&mut client.stream, &mut client.buffer, upstream, context) {
                     Poll::Ready(Ok(())) => uploading = false,
                     Poll::Ready(Err(UploadError::Client)) if !download.is_done() => {
                         return Poll::Ready(Err(DownloadError::Client));
@@ -70,7 +74,7 @@ impl<H: Handler> Exchange<'_, H> {
                 }
             }
             if !download.is_done() {
-                match download.poll(&mut upstream, &mut buffer, &mut client.stream, context) {
+                match download.poll(upstream, &mut buffer, &mut client.stream, context) {
                     Poll::Ready(Ok(())) => {}
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
@@ -81,7 +85,7 @@ impl<H: Handler> Exchange<'_, H> {
                                 Poll::Pending => {}
                             }
                         }
-                        return pending(client, &mut upload, &mut download, uploading, &patience, context);
+                        return pending(client, upload, &mut download, uploading, &patience, context);
                     }
                 }
             }
@@ -118,12 +122,13 @@ impl<H: Handler> Exchange<'_, H> {
             Err(DownloadError::Client) => None,
         };
         if let Some(end) = end {
-            self.handler.attempted(&mut self.context, end, self.sent);
+            self.handler.attempted(self.context, end, self.sent);
         }
         match result {
             Ok(()) => {}
             Err(DownloadError::Fault(fault)) if !download.has_begun() => {
-                return Box::pin(self.fail(client, &Failure::UpstreamBody(fault), None)).await;
+                let failure = Failure::UpstreamBody(fault);
+                return (Box::pin(self.fail(client, &failure, None)).await, Fate::Closed);
             }
             Err(error) => {
                 let sent = download.is_done();
@@ -135,22 +140,17 @@ impl<H: Handler> Exchange<'_, H> {
                     DownloadError::Fault(fault) => fault.reason(),
                 });
                 // What was sent whole must arrive whole; what broke off must be seen to break off.
-                return if sent { After::Close } else { After::Abort };
+                return (if sent { After::Close } else { After::Abort }, Fate::Closed);
             }
         }
         let settled = upload.is_done() && !upload_failed;
         let reusable =
             settled && facts.keep_alive && facts.framing != Framing::UntilClose && buffer.is_none();
-        match target.binding {
-            Some(binding) if reusable && keep => {
-                client.bound.push(Bound { binding, stream: upstream });
-            }
-            None if reusable => keep_idle(&target.origin, target.address, upstream),
-            _ => close_upstream(upstream),
-        }
+        let bound = target.binding.is_some();
+        let fate = if reusable && (keep || !bound) { Fate::Kept } else { Fate::Closed };
         // A client whose bound connection is gone must not believe that it is still known on it.
-        let unbound = target.binding.is_some() && !reusable;
-        if keep && settled && !unbound { After::Next } else { After::Close }
+        let unbound = bound && !reusable;
+        (if keep && settled && !unbound { After::Next } else { After::Close }, fate)
     }
 
     /// Puts the head that the client gets in front of the body, and says whether its connection is kept.
@@ -168,7 +168,7 @@ impl<H: Handler> Exchange<'_, H> {
                 return Err(ResponseFault::BadStatus);
             }
             let mut edits = Edits::new(&mut scratch.added);
-            let binding = self.handler.respond(&mut self.context, &head, &mut edits);
+            let binding = self.handler.respond(self.context, &head, &mut edits);
             target.binding = target.binding.or(binding);
             let facts = head.facts;
             let dechunk = self.dechunks(&facts);
@@ -199,7 +199,7 @@ impl<H: Handler> Exchange<'_, H> {
     async fn switch(
         &mut self,
         client: &mut Client,
-        mut upstream: Upstream,
+        upstream: &mut Upstream,
         held: Buffer,
         head: usize,
         patience: &Patience,
@@ -210,8 +210,8 @@ impl<H: Handler> Exchange<'_, H> {
         }
         self.summary.response_bytes = (held.len() - head) as u64;
         drop(held);
-        self.handler.attempted(&mut self.context, BackendEnd::Answered, self.sent);
-        let (up, down) = Box::pin(tunnel(client, &mut upstream, patience)).await;
+        self.handler.attempted(self.context, BackendEnd::Answered, self.sent);
+        let (up, down) = Box::pin(tunnel(client, upstream, patience)).await;
         self.summary.request_bytes += up;
         self.summary.response_bytes += down;
         After::Close

@@ -42,10 +42,10 @@ enum Event {
 /// A request that is being sent.
 pub(super) struct Sending<'t> {
     pub(super) target: &'t Target,
-    pub(super) upstream: Upstream,
+    pub(super) upstream: &'t mut Upstream,
+    pub(super) upload: &'t mut Upload,
     /// The connection was kept from before: it may turn out to be stale.
     pub(super) reused: bool,
-    pub(super) upload: Upload,
     /// Bytes of the body that lie judged behind the head.
     pub(super) ready: usize,
     /// So the whole request lies in the client's buffer.
@@ -91,14 +91,11 @@ impl<H: Handler> Exchange<'_, H> {
             while let Some(length) = waiting.next_head()? {
                 self.summary.times.first_byte.get_or_insert_with(|| self.started.elapsed());
                 if let Some(arrived) = self.take_head(client, &sending, &mut waiting, length).await? {
-                    let Sending { upstream, upload, ready, whole, .. } = sending;
                     return Ok(Arrived {
-                        upstream,
                         buffer: arrived,
                         head: length,
-                        upload,
                         kept: waiting.kept,
-                        whole: whole.then_some((ready, whole)),
+                        whole: sending.whole.then_some((sending.ready, true)),
                     });
                 }
             }
@@ -114,7 +111,7 @@ impl<H: Handler> Exchange<'_, H> {
             return Err(Broken { failure: Failure::ClientGone, end: None, again: false });
         };
         let data = &held.bytes()[..first];
-        let written = write_all(&mut sending.upstream, data, |context| deadline.poll_passed(context)).await;
+        let written = write_all(sending.upstream, data, |context| deadline.poll_passed(context)).await;
         if let Err(error) = written {
             let timed_out = error.kind() == io::ErrorKind::TimedOut;
             let failure = if timed_out { Failure::UpstreamTimeout } else { Failure::UpstreamClosed };
@@ -240,6 +237,12 @@ impl Waiting {
         {
             return Poll::Ready(event);
         }
+        match poll_fill(sending.upstream, &mut self.arrived, Class::Large, RESPONSE_HEAD, context) {
+            Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Event::UpstreamEnd),
+            Poll::Ready(Ok(_)) => return Poll::Ready(Event::Bytes),
+            Poll::Pending => {}
+        }
+        // Only where there is nothing to pass on does it matter whether the client still waits.
         if self.upload_over && self.listening {
             match poll_ahead(client, self.kept, context) {
                 Poll::Ready(Ok(())) => self.listening = false,
@@ -247,12 +250,7 @@ impl Waiting {
                 Poll::Pending => {}
             }
         }
-        match poll_fill(&mut sending.upstream, &mut self.arrived, Class::Large, RESPONSE_HEAD, context) {
-            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Event::UpstreamEnd),
-            Poll::Ready(Ok(_)) => Poll::Ready(Event::Bytes),
-            Poll::Pending if client.deadline.poll_passed(context) => Poll::Ready(Event::Late),
-            Poll::Pending => Poll::Pending,
-        }
+        if client.deadline.poll_passed(context) { Poll::Ready(Event::Late) } else { Poll::Pending }
     }
 
     /// Carries the body on, as far as that goes now.

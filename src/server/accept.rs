@@ -1,0 +1,181 @@
+//! Takes connections from a listening socket and serves them.
+//!
+//! The loop is our own. Pingora's adds, to each connection, a digest of its addresses, two watches, a timer, a task
+//! around the task and the reading of a clock at every wait: as much again as everything else that a new connection
+//! costs. TLS is Pingora's.
+
+use super::active::{Active, Place};
+use crate::client_addr::canonical;
+use crate::engine::stream::Downstream;
+use crate::engine::{Connection, Handler, Settings, Worker, serve};
+use crate::metrics::PerWorker;
+use crate::metrics::tally::ListenerTally;
+use log::{debug, info, warn};
+use pingora::listeners::tls::Acceptor;
+use pingora::protocols::l4::stream::Stream as L4Stream;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// How long nothing is accepted after the system had no room for another connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A listening socket, and what serves its connections.
+pub(super) struct Accepting<H> {
+    pub(super) socket: std::net::TcpListener,
+    pub(super) address: SocketAddr,
+    pub(super) handler: Arc<H>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) acceptor: Option<Arc<Acceptor>>,
+    pub(super) tally: Arc<PerWorker<ListenerTally>>,
+}
+
+/// What a worker's sockets have in common.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) worker: Arc<Worker>,
+    pub(super) number: usize,
+    pub(super) active: Active,
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+/// A place and its count: dropped on the worker that counted it.
+struct Entered {
+    _place: Place,
+    tally: Arc<PerWorker<ListenerTally>>,
+    worker: usize,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.tally.of(self.worker).closed.one();
+    }
+}
+
+impl<H: Handler> Accepting<H> {
+    /// Accepts until the worker stops.
+    pub(super) async fn run(self, common: Common) -> io::Result<()> {
+        let listener = TcpListener::from_std(self.socket.try_clone()?)?;
+        let mut stopping = common.stopping.clone();
+        let mut failing = false;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, client)) => {
+                    if std::mem::take(&mut failing) {
+                        info!("connections to {} are accepted again", self.address);
+                    }
+                    self.spawn(&common, stream, client);
+                }
+                Err(error) if is_about_one_connection(&error) => {}
+                Err(error) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        warn!("no connection can be accepted on {}: {error}", self.address);
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Serves a connection in a task of its own.
+    fn spawn(&self, common: &Common, stream: TcpStream, client: SocketAddr) {
+        let connection = self.connection(&stream, client);
+        let Some(place) = self.enter(common, connection.client_ip()) else { return };
+        let (handler, settings) = (self.handler.clone(), self.settings.clone());
+        let worker = common.worker.clone();
+        match self.acceptor.clone() {
+            None => {
+                let serving = serve(Downstream::Plain(stream), connection, handler, settings, worker);
+                tokio::spawn(async move {
+                    serving.await;
+                    drop(place);
+                });
+            }
+            Some(acceptor) => {
+                let stopping = common.stopping.clone();
+                tokio::spawn(async move {
+                    match shake_hands(acceptor, stream, settings.head_timeout, stopping).await {
+                        Some(Ok(stream)) => serve(stream, connection, handler, settings, worker).await,
+                        Some(Err(why)) => {
+                            // Whoever sends garbage must not be able to fill the log.
+                            debug!("TLS handshake with {} failed: {why}", connection.client);
+                            place.tally.of(place.worker).handshakes_failed.one();
+                        }
+                        None => {}
+                    }
+                    drop(place);
+                });
+            }
+        }
+    }
+
+    fn enter(&self, common: &Common, client: IpAddr) -> Option<Entered> {
+        let tally = self.tally.of(common.number);
+        let Some(place) = common.active.enter(client) else {
+            tally.over_limit.one();
+            return None;
+        };
+        tally.accepted.one();
+        Some(Entered { _place: place, tally: self.tally.clone(), worker: common.number })
+    }
+
+    fn connection(&self, stream: &TcpStream, mut client: SocketAddr) -> Connection {
+        client.set_ip(canonical(client.ip()));
+        let mut local = self.address;
+        if local.ip().is_unspecified()
+            && let Ok(exact) = stream.local_addr()
+        {
+            local = exact;
+        }
+        local.set_ip(canonical(local.ip()));
+        Connection { client, local, tls: self.acceptor.is_some() }
+    }
+}
+
+/// Errors of accept(2) that say something of the connection that was to be accepted, which is gone: the next one may
+/// be fine. All others are about the process or the machine.
+fn is_about_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
+        PermissionDenied, TimedOut,
+    };
+    matches!(
+        error.kind(),
+        ConnectionAborted
+            | ConnectionReset
+            | HostUnreachable
+            | Interrupted
+            | NetworkDown
+            | NetworkUnreachable
+            | PermissionDenied
+            | TimedOut
+    )
+}
+
+/// Carries out the TLS handshake within `limit`; none if the worker stops meanwhile: a connection without a request
+/// is idle, be its handshake done or not.
+async fn shake_hands(
+    acceptor: Arc<Acceptor>,
+    stream: TcpStream,
+    limit: Duration,
+    mut stopping: watch::Receiver<bool>,
+) -> Option<Result<Downstream, String>> {
+    let handshake = Box::pin(tokio::time::timeout(limit, acceptor.tls_handshake(L4Stream::from(stream))));
+    let done = tokio::select! {
+        done = handshake => done,
+        _ = stopping.wait_for(|stopping| *stopping) => return None,
+    };
+    Some(match done {
+        Ok(Ok(stream)) => Ok(Downstream::Tls(Box::new(stream))),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("not done within {limit:?}")),
+    })
+}
