@@ -6,6 +6,7 @@ mod admin;
 mod bad;
 mod good;
 mod probe;
+mod schema;
 
 /// A folder with the files that configurations name.
 struct Folder(tempfile::TempDir);

@@ -10,26 +10,15 @@ use super::*;
 use alone::{ENVIRONMENT, KEYS, KINDS, LISTENERS, NODES, PROBES, YAML};
 use together::{ADMIN, GROUPS, POOLS, RELATIONS, REST, ROUTES};
 
+/// All tables of cases.
+pub(super) const ALL: [&str; 13] =
+    [YAML, KEYS, KINDS, LISTENERS, NODES, ENVIRONMENT, PROBES, ADMIN, GROUPS, POOLS, ROUTES, REST, RELATIONS];
+
 #[test]
 fn every_error_says_place_value_and_remedy() {
     let folder = Folder::new();
     let mut wrong = String::new();
-    let cases = [
-        YAML,
-        KEYS,
-        KINDS,
-        LISTENERS,
-        NODES,
-        ENVIRONMENT,
-        PROBES,
-        ADMIN,
-        GROUPS,
-        POOLS,
-        ROUTES,
-        REST,
-        RELATIONS,
-    ]
-    .concat();
+    let cases = ALL.concat();
     for case in cases.split("\n\n").filter(|case| !case.trim().is_empty()) {
         let (text, expected) = changed(case);
         let found = folder.bad(&text).join("\n").replace("edge.yaml:", "");
@@ -41,7 +30,7 @@ fn every_error_says_place_value_and_remedy() {
 }
 
 /// The changed farm and the lines that are expected for it.
-fn changed(case: &str) -> (String, String) {
+pub(super) fn changed(case: &str) -> (String, String) {
     let mut text = FARM.to_owned();
     let (mut from, mut to, mut expected) = (Vec::new(), Vec::new(), Vec::new());
     for line in case.lines().filter(|line| !line.is_empty()) {
