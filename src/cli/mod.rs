@@ -5,3 +5,4 @@ pub mod demo;
 pub mod keys;
 mod logger;
 pub mod run;
+pub mod schema;
