@@ -5,6 +5,7 @@ use std::path::Path;
 mod admin;
 mod bad;
 mod good;
+mod page;
 mod probe;
 mod schema;
 
