@@ -37,15 +37,27 @@ pub(super) fn number(least: u64, most: u64) -> String {
 pub(super) fn digits(least: u64, most: u64) -> String {
     let mut parts = Vec::new();
     let mut from = least;
+    // All numbers of several lengths are one part.
+    let whole = |length: u32| 10u64.pow(length - 1)..=10u64.pow(length) - 1;
+    let lengths =
+        (1..=18).filter(|length| *whole(*length).start() >= least.max(1) && *whole(*length).end() <= most);
+    let lengths: Vec<u32> = lengths.collect();
     while from <= most {
+        if let [first, .., last] = lengths[..]
+            && from == *whole(first).start()
+        {
+            parts.push(format!("[1-9][0-9]{{{},{}}}", first - 1, last - 1));
+            from = whole(last).end() + 1;
+            continue;
+        }
         // The row is as coarse as `from` is round, as long as it starts with a digit of its own and fits.
         let mut step = 1;
         while from >= step * 10 && from.is_multiple_of(step * 10) && from + (step * 10 - 1) <= most {
             step *= 10;
         }
         let first = from / step % 10;
-        let last = (first..=9).rev().find(|digit| from + (digit - first + 1) * step - 1 <= most);
-        let last = last.unwrap_or(first);
+        let fits = |last: &u64| from > 0 && from + (last - first + 1) * step - 1 <= most;
+        let last = (first..=9).rev().find(fits).unwrap_or(first);
         let before = match from / step / 10 {
             0 => String::new(),
             digits => digits.to_string(),
@@ -194,13 +206,9 @@ mod tests {
     fn rows_of_numbers_are_short() {
         for (least, most, expected) in [
             (0, 0, "0"),
-            (1, 256, "[1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-6]"),
+            (1, 256, "[1-9][0-9]{0,1}|1[0-9]{2}|2[0-4][0-9]|25[0-6]"),
             (10, 100, "[1-9][0-9]|100"),
-            (
-                0,
-                1_000_000,
-                "[0-9]|[1-9][0-9]|[1-9][0-9]{2}|[1-9][0-9]{3}|[1-9][0-9]{4}|[1-9][0-9]{5}|1000000",
-            ),
+            (0, 1_000_000, "0|[1-9][0-9]{0,5}|1000000"),
         ] {
             assert_eq!(digits(least, most), expected);
         }
