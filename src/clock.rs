@@ -30,6 +30,24 @@ fn whole_millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Monotonic microseconds since the clock was made, where the order of events within a millisecond matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Micros(pub u64);
+
+impl Micros {
+    /// The millisecond it lies in.
+    #[must_use]
+    pub fn millis(self) -> Millis {
+        Millis(self.0 / 1000)
+    }
+}
+
+impl From<Millis> for Micros {
+    fn from(millis: Millis) -> Self {
+        Self(millis.0.saturating_mul(1000))
+    }
+}
+
 /// Seconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixSeconds(pub u64);
@@ -70,6 +88,13 @@ impl CoarseClock {
         self.mono.store(mono, Ordering::Relaxed);
         self.wall.store(wall, Ordering::Relaxed);
         Now { mono: Millis(mono), wall: UnixSeconds(wall) }
+    }
+
+    /// A moment that was read from the operating system's clock, as this clock tells it.
+    #[must_use]
+    pub fn at(&self, moment: Instant) -> Micros {
+        let since = moment.saturating_duration_since(self.origin).as_micros();
+        Micros(u64::try_from(since).unwrap_or(u64::MAX))
     }
 
     /// The last refreshed reading.

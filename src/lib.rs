@@ -1,27 +1,73 @@
-//! Every request of a session on the node that knows it.
+//! Sticky sessions for proxies: every request of a client goes to the node that knows it, by source address, by a
+//! sealed cookie, or by either as the request suggests. It is a plugin for [Pingora](https://docs.rs/pingora)
+//! services, a selector without I/O for anything else, and a reverse proxy of its own, `identity-edge`, for farms
+//! of Microsoft Identity Manager.
 //!
-//! Servers that keep session state in memory need every request of a session. This crate is a reverse proxy
-//! that gives it to them, and the part of it that decides, for proxies of your own.
+//! # You have a Pingora service
 //!
-//! - With the default feature `edge` it is the program `identity-edge`, built on Pingora: an edge for the farms
-//!   of Microsoft Identity Manager. `README.md` tells how to run it, `docs/` what can be configured.
-//! - Without default features it is the selector core: [`persistence`], [`pool`], [`route`], [`client_addr`],
-//!   [`id`] and [`clock`]. It does no I/O, needs no runtime and takes time as an argument.
+//! Your load balancer discovers and checks the nodes as before. A [`PersistenceGroup`] above it decides, and
+//! remembers who is where whatever the load balancer makes anew:
 //!
-//! What the other modules offer is there for the program, and changes with it.
+//! ```no_run
+//! use async_trait::async_trait;
+//! use identity_edge::persistence::pingora::{NodeSettings, PersistenceContext, PersistenceGroup, PersistentPool};
+//! use identity_edge::persistence::settings::GroupSettings;
+//! use pingora_core::prelude::*;
+//! use pingora_http::ResponseHeader;
+//! use pingora_load_balancing::{LoadBalancer, selection::RoundRobin};
+//! use pingora_proxy::{ProxyHttp, Session};
+//! use std::sync::Arc;
 //!
-//! # The selector
+//! struct Service(PersistentPool);
 //!
-//! Two nodes, one pool, and one persistence group that knows its clients by address:
+//! #[async_trait]
+//! impl ProxyHttp for Service {
+//!     type CTX = PersistenceContext; // or a field of yours: one for each request
+//!     fn new_ctx(&self) -> Self::CTX {
+//!         PersistenceContext::default()
+//!     }
+//!     async fn upstream_peer(&self, session: &mut Session, ctx: &mut Self::CTX) -> Result<Box<HttpPeer>> {
+//!         let backend = self.0.select(session, ctx).await?; // the client's node, or its first one
+//!         Ok(Box::new(HttpPeer::new(backend, false, String::new())))
+//!     }
+//!     fn fail_to_connect(
+//!         &self, _: &mut Session, _: &HttpPeer, ctx: &mut Self::CTX, error: Box<Error>,
+//!     ) -> Box<Error> {
+//!         self.0.connect_failed(ctx, error) // the same node once more, then another
+//!     }
+//!     async fn response_filter(
+//!         &self, _: &mut Session, response: &mut ResponseHeader, ctx: &mut Self::CTX,
+//!     ) -> Result<()> {
+//!         self.0.commit(ctx, response) // it answered: remember that
+//!     }
+//!     async fn logging(&self, _: &mut Session, _: Option<&Error>, ctx: &mut Self::CTX) {
+//!         self.0.finish(ctx);
+//!     }
+//! }
+//!
+//! let load_balancer = Arc::new(LoadBalancer::<RoundRobin>::try_from_iter(["10.20.0.11:5725", "10.20.0.12:5725"])?);
+//! let group = PersistenceGroup::new(GroupSettings::by_source_ip("mim-service"), NodeSettings::by_address);
+//! let service = Service(group.pool("mim-service", load_balancer));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! A whole service, with health checks, two ports that share their pins, names for the nodes, and cookies for
+//! browsers, is `examples/embed.rs`. The page of the adapter, [`persistence::pingora`], says what each call does.
+//! Turn the crate's default features off and `pingora` on: no command line and no YAML come with it, and which TLS
+//! Pingora uses is yours to say.
+//!
+//! # You have something else
+//!
+//! Without features the crate is the selector core: [`persistence`], [`pool`], [`route`], [`client_addr`], [`id`]
+//! and [`clock`]. It does no I/O, needs no runtime and takes time as an argument. Two nodes, one pool, and one
+//! persistence group that knows its clients by address:
 //!
 //! ```
 //! use identity_edge::clock::{Millis, Now, UnixSeconds};
 //! use identity_edge::id::Interner;
 //! use identity_edge::persistence::client_class::{ClassFacts, classify};
 //! use identity_edge::persistence::cookie::CookieReading;
-//! use identity_edge::persistence::settings::{
-//!     AfterRecovery, By, FirstChoice, GroupSettings, SourceIpSettings, Unavailable, WhenFull,
-//! };
+//! use identity_edge::persistence::settings::GroupSettings;
 //! use identity_edge::persistence::{Decision, Facts, Outcome, Selector, SelectorLive};
 //! use identity_edge::pool::{AdminState, Backend, BackendLive, DownCause, Health, Node, NodeLive, Pool};
 //! use std::sync::Arc;
@@ -38,26 +84,7 @@
 //!     live.set_health(Health::Up, DownCause::Probe, at(0).mono); // what a probe found
 //!     Arc::new(Backend { node, pool: 0, port: 5725, slow_start: Duration::ZERO, live })
 //! });
-//! let group = GroupSettings {
-//!     name: "mim-service".into(),
-//!     by: By::SourceIp,
-//!     source_ip: SourceIpSettings {
-//!         ipv4_prefix: 32,
-//!         ipv6_prefix: 128,
-//!         capacity: 100_000,
-//!         when_full: WhenFull::EvictOldest,
-//!     },
-//!     static_pins: Vec::new(),
-//!     cookie: None,
-//!     idle_timeout: Duration::from_secs(36_000),
-//!     max_age: None,
-//!     first_choice: FirstChoice::LeastPins,
-//!     unavailable: Unavailable::Redispatch,
-//!     hold: Duration::from_secs(2),
-//!     after_recovery: AfterRecovery::Stay,
-//!     return_idle: Duration::from_secs(300),
-//!     first_requests: Duration::from_secs(10),
-//! };
+//! let group = GroupSettings::by_source_ip("mim-service");
 //! let pool = Arc::new(Pool::new(0, "mim-service", backends.to_vec()));
 //! let remembered = SelectorLive::default(); // outlives the selectors that a new configuration makes
 //! let selector = Selector::new(nodes.to_vec(), vec![pool], vec![(group, vec![0])], &remembered);
@@ -83,6 +110,13 @@
 //!
 //! A failed connect is told to [`persistence::Selector::after_connect_failure`]; the page of [`persistence`]
 //! tells the whole order of calls.
+//!
+//! # You have a farm
+//!
+//! With the default feature `edge` the crate is the program `identity-edge`. `README.md` tells how to run it, `docs/`
+//! what can be configured. What the other modules offer is there for the program, and changes with it.
+//!
+//! [`PersistenceGroup`]: persistence::pingora::PersistenceGroup
 
 #[cfg(feature = "edge")]
 pub mod admin;

@@ -34,6 +34,8 @@ enum Command {
     },
     /// Print the JSON Schema of configuration files, for editors
     Schema,
+    /// Say what becomes of a request, and why
+    Explain(cli::explain::Arguments),
     /// Make, rotate and promote the keys of persistence cookies
     Keys {
         /// What to do
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Run { config } => cli::run::run(&config),
         Command::Check { file, show_defaults } => cli::check::run(&file, show_defaults),
         Command::Schema => cli::schema::run(),
+        Command::Explain(arguments) => cli::explain::run(&arguments),
         Command::Keys { action, file } => cli::keys::run(action, &file),
         Command::Demo { config, exit } => cli::demo::run(config.as_deref(), exit),
     }

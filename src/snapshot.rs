@@ -7,7 +7,7 @@ mod endpoint;
 
 pub use endpoint::{Endpoint, EndpointRules, EndpointTally};
 
-use crate::clock::Millis;
+use crate::clock::Micros;
 use crate::metrics::PerWorker;
 use crate::metrics::tally::{BackendTally, GroupTally, ListenerTally, PoolTally, RouteTally};
 use crate::persistence::Selector;
@@ -140,10 +140,11 @@ impl PoolTargets {
         endpoint: &Endpoint,
         how: RequestFailure,
         reason: &str,
-        sent: Millis,
-        now: Millis,
+        sent: Micros,
+        now: Micros,
     ) -> Option<Ejection> {
         let too_many = endpoint.request_failed(how, sent, now)?;
+        let now = now.millis();
         // Two that fail at once must not each count on the other one.
         let _alone = self.ejecting.lock();
         let left = self.endpoints.iter().any(|other| {

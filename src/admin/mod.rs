@@ -1,17 +1,21 @@
 //! The admin interface: metrics and the state of the edge, over HTTP on a listener of its own.
 //!
 //! ```text
-//! GET /metrics   Prometheus' text format; with the token, where there is one
-//! GET /healthz   200 while the process works
-//! GET /readyz    200 while it should get requests: not before the first probes, not while it stops
+//! GET /metrics           Prometheus' text format; with the token, where there is one
+//! GET /clients/ADDRESS   where a client is, as JSON; with the token, where there is one
+//! GET /healthz           200 while the process works
+//! GET /readyz            200 while it should get requests: not before the first probes, not while it stops
 //! ```
 //!
 //! It is served by the same engine as everything else, so that what a stranger sends meets the same parser,
 //! bounds and deadlines, on a thread of its own, so that a scrape costs no request. A web framework was
-//! rejected: a second parser to trust, for three paths.
+//! rejected: a second parser to trust, for four paths.
 
+mod clients;
 mod token;
-pub use token::Token;
+
+pub use clients::Clients;
+pub use token::{Token, text as token_text};
 
 use crate::engine::edits::Edits;
 use crate::engine::handler::BackendEnd;
@@ -21,7 +25,7 @@ use crate::engine::upstream::ConnectError;
 use crate::engine::{Answer, Binding, Bindings, Choice, Connection, Failure, Handler, Step, Summary};
 use crate::metrics::Registry;
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What Prometheus expects (its exposition formats, text format 0.0.4).
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -45,20 +49,24 @@ pub trait Vitals: Send + Sync + 'static {
 pub struct Admin {
     registry: Registry,
     vitals: Box<dyn Vitals>,
+    clients: Box<dyn Clients>,
     token: Option<Token>,
 }
 
 impl Admin {
-    /// Tells what `registry` and `vitals` say; metrics only to those who know the token, if there is one.
+    /// Tells what `registry`, `vitals` and `clients` say; metrics and clients only to those who know the token, if
+    /// there is one.
     #[must_use]
-    pub fn new(registry: Registry, vitals: impl Vitals, token: Option<Token>) -> Self {
-        Self { registry, vitals: Box::new(vitals), token }
+    pub fn new(registry: Registry, vitals: impl Vitals, clients: impl Clients, token: Option<Token>) -> Self {
+        Self { registry, vitals: Box::new(vitals), clients: Box::new(clients), token }
     }
 
     fn answer_to(&self, request: &RequestHead<'_, '_>) -> Answer {
         let path = request.path().split('?').next().unwrap_or_default();
-        if !matches!(path, "/metrics" | "/healthz" | "/readyz") {
-            return text(404, "there is /metrics, /healthz and /readyz".to_owned());
+        let client = path.strip_prefix(clients::PATH);
+        if !matches!(path, "/metrics" | "/healthz" | "/readyz") && client.is_none() {
+            let paths = "there is /metrics, /clients/ADDRESS, /healthz and /readyz";
+            return in_passing(text(404, paths.to_owned()));
         }
         if !matches!(request.method, "GET" | "HEAD") {
             let mut answer = text(405, "expected GET".to_owned());
@@ -66,14 +74,17 @@ impl Admin {
             return answer;
         }
         match path {
-            "/healthz" => verdict(self.vitals.alive(), "ok"),
-            "/readyz" => verdict(self.vitals.ready(), "ready"),
+            "/healthz" => in_passing(verdict(self.vitals.alive(), "ok")),
+            "/readyz" => in_passing(verdict(self.vitals.ready(), "ready")),
             _ if !self.is_allowed(request) => {
                 let mut answer = text(401, "expected the admin token".to_owned());
                 answer.lines = "WWW-Authenticate: Bearer\r\n".into();
-                answer
+                in_passing(answer)
             }
-            _ => Answer { content_type: METRICS_TYPE, ..text(200, self.registry.told()) },
+            _ => match client {
+                Some(address) => clients::answer(&*self.clients, address),
+                None => Answer { content_type: METRICS_TYPE, ..text(200, self.registry.told()) },
+            },
         }
     }
 
@@ -92,6 +103,11 @@ fn verdict(verdict: Result<(), String>, good: &str) -> Answer {
         Ok(()) => text(200, format!("{good}\n")),
         Err(why) => text(503, format!("{why}\n")),
     }
+}
+
+/// Strangers may ask; they do not get to keep one of the few connections that there are.
+fn in_passing(answer: Answer) -> Answer {
+    Answer { close: true, ..answer }
 }
 
 fn text(status: u16, mut body: String) -> Answer {
@@ -146,7 +162,7 @@ impl Handler for Admin {
         Answer { close: true, ..text(refusal.status(), format!("refused: {refusal}")) }
     }
 
-    fn end(&self, _context: (), summary: &Summary) {
-        debug_assert_eq!(summary.backend, BackendEnd::Unjudged);
-    }
+    fn attempted(&self, _context: &mut (), _end: BackendEnd, _sent: Instant) {}
+
+    fn end(&self, _context: (), _summary: &Summary) {}
 }

@@ -1,4 +1,4 @@
-//! The secret that metrics are given for.
+//! The secret that metrics and clients' places are given for.
 
 use ring::{hmac, rand};
 use std::path::Path;
@@ -27,9 +27,8 @@ impl Token {
     /// # Errors
     /// The file cannot be read.
     pub fn read(file: &Path) -> Result<Self, String> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
-        Self::new(text.trim())
+        let text = text(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+        Self::new(&text)
     }
 
     /// Whether the value of `Authorization` carries it (RFC 6750 section 2.1).
@@ -39,6 +38,14 @@ impl Token {
         scheme.eq_ignore_ascii_case(SCHEME)
             && hmac::verify(&self.key, given.trim_ascii(), self.tag.as_ref()).is_ok()
     }
+}
+
+/// What a token file says, for those who have to send it: without the white space around it.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn text(file: &Path) -> std::io::Result<String> {
+    Ok(std::fs::read_to_string(file)?.trim().to_owned())
 }
 
 #[cfg(test)]

@@ -17,14 +17,9 @@ pub fn run(file: &Path, show_defaults: bool) -> ExitCode {
 
 /// Nobody is left to tell when a line cannot be written: failures to write are ignored.
 fn check(file: &Path, show_defaults: bool, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
-    let (config, warnings) = match config::load(file) {
+    let (config, warnings) = match super::load(file, err) {
         Ok(loaded) => loaded,
-        Err(errors) => {
-            for error in errors {
-                let _ = writeln!(err, "{error}");
-            }
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     for warning in warnings {
         let _ = writeln!(err, "{warning}");

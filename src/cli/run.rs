@@ -1,6 +1,5 @@
 //! `identity-edge run`: serve until told to stop.
 
-use crate::config;
 use crate::server;
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,14 +7,9 @@ use std::process::ExitCode;
 /// Loads the configuration and serves. Errors go to standard error, with exit code 1.
 #[must_use]
 pub fn run(file: &Path) -> ExitCode {
-    let (config, warnings) = match config::load(file) {
+    let (config, warnings) = match super::load(file, &mut std::io::stderr()) {
         Ok(loaded) => loaded,
-        Err(errors) => {
-            for error in errors {
-                eprintln!("{error}");
-            }
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     super::logger::start(config.log.level);
     for warning in warnings {

@@ -2,7 +2,6 @@
 
 use super::files;
 use super::keys::group as keys;
-use super::persistence::cookie_name;
 use super::read::{Mapping, Value};
 use crate::persistence::keys::KeyRing;
 use crate::persistence::settings::{CookieSettings, SameSite, Secure};
@@ -20,7 +19,7 @@ pub(super) fn read(value: &Value<'_>, group: &str, needed: bool) -> Option<(Cook
 }
 
 fn settings(mapping: &mut Mapping<'_>, group: &str, needed: bool) -> Option<(CookieSettings, Vec<PathBuf>)> {
-    let name = mapping.read_or(&keys::NAME, cookie_name(group));
+    let name = mapping.read_or(&keys::NAME, CookieSettings::default_name(group));
     let keys = mapping.value(&keys::KEYS);
     if keys.is_none() && needed {
         mapping.whole().missing("keys", &keys::KEYS.expected());

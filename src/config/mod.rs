@@ -27,6 +27,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod warnings;
 
 pub use error::{ConfigError, Place, Warning};
 pub use load::{load, load_text};
@@ -216,7 +217,7 @@ pub struct HttpProbe {
     pub headers: Vec<(String, String)>,
     /// The body, at most 64 KiB.
     pub body: Option<String>,
-    /// The statuses that are accepted, within 100 to 599; never empty.
+    /// The statuses that are accepted, within 200 to 599; never empty.
     pub expect: Vec<RangeInclusive<u16>>,
     /// A text that the answer's body must have in its first 64 KiB: 1 byte to 1 KiB.
     pub contains: Option<String>,

@@ -6,12 +6,7 @@ use super::scalar::is_host_name;
 use super::shape::Scalar as _;
 use super::{Node, NodeAddress};
 use crate::client_addr::canonical;
-use crate::pool::AdminState;
 use std::net::{IpAddr, Ipv4Addr};
-
-/// The words for an operator's will.
-pub(super) const STATES: [(&str, AdminState); 3] =
-    [("ready", AdminState::Ready), ("drain", AdminState::Drain), ("maintenance", AdminState::Maintenance)];
 
 pub(super) fn read(root: &mut Mapping<'_>) -> Vec<Node> {
     let value = root.required(&keys::NODES);

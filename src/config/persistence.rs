@@ -44,7 +44,7 @@ pub(super) fn read<'a>(root: &mut Mapping<'a>, nodes: &[&str]) -> Vec<Read<'a>> 
 
 fn group<'a>(name: &str, whole: Value<'a>, nodes: &[&str]) -> Read<'a> {
     let mut read = Read {
-        group: defaults(name),
+        group: GroupSettings::unpinned(name),
         key_files: Vec::new(),
         statics: Vec::new(),
         whole: whole.clone(),
@@ -96,39 +96,9 @@ fn group<'a>(name: &str, whole: Value<'a>, nodes: &[&str]) -> Read<'a> {
     read
 }
 
-/// A group that was told nothing.
-fn defaults(name: &str) -> GroupSettings {
-    GroupSettings {
-        name: name.to_owned(),
-        by: By::None,
-        source_ip: SourceIpSettings {
-            ipv4_prefix: keys::IPV4_PREFIX.default(),
-            ipv6_prefix: keys::IPV6_PREFIX.default(),
-            capacity: keys::CAPACITY.default(),
-            when_full: keys::FULL.default(),
-        },
-        static_pins: Vec::new(),
-        cookie: None,
-        idle_timeout: idle_timeout(By::None),
-        max_age: keys::MAX_AGE.default(),
-        first_choice: keys::FIRST.default(),
-        unavailable: keys::WHEN_UNAVAILABLE.default(),
-        hold: keys::HOLD.default(),
-        after_recovery: keys::RECOVERED.default(),
-        return_idle: keys::RETURN_IDLE.default(),
-        first_requests: keys::FIRST_REQUESTS.default(),
-    }
-}
-
 /// How long clients are remembered unless something else is said.
 pub(super) fn idle_timeout(by: By) -> Duration {
-    const HOUR: Duration = Duration::from_secs(3_600);
-    if by == By::Cookie { HOUR } else { 10 * HOUR }
-}
-
-/// What the cookie of a group is called unless something else is said.
-pub(super) fn cookie_name(group: &str) -> String {
-    format!("EDGE-{group}")
+    if by == By::Cookie { Duration::from_secs(3_600) } else { GroupSettings::unpinned("").idle_timeout }
 }
 
 fn source_ip(value: &Value<'_>, settings: &mut SourceIpSettings) {

@@ -162,13 +162,21 @@ fn text(value: &Value<'_>, key: &Key<OrNull<LongText>>) -> Option<String> {
 }
 
 /// What is wrong is said of each field; a credential is not repeated.
-fn fields(value: &Value<'_>) -> Vec<(String, String)> {
+fn fields(whole: &Value<'_>) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = Vec::new();
-    let entries = value.entries(&keys::HEADERS.expected());
+    let expected = keys::HEADERS.expected();
+    if whole.is_scalar() {
+        // It may hold a credential.
+        whole.error_about(NOT_SHOWN, &expected);
+        return fields;
+    }
+    let entries = whole.entries(&expected);
     for (name, value) in entries.unwrap_or_default() {
         let twin = fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         if !is_token(name) {
-            value.error_about(name, "expected a field's name: letters, digits and !#$%&'*+-.^_`|~");
+            // What stands behind a colon may be the value that belongs there.
+            let shown = name.split_once(':').map_or(name, |(name, _)| name);
+            whole.error_about(shown, "expected a field's name: letters, digits and !#$%&'*+-.^_`|~");
         } else if let Some(why) = refusal(name) {
             value.error_about(name, why);
         } else if let Some((twin, _)) = twin {
@@ -182,9 +190,11 @@ fn fields(value: &Value<'_>) -> Vec<(String, String)> {
 
 fn field_value(name: &str, value: &Value<'_>) -> Option<String> {
     let expected = keys::HEADERS.shape.each.expected();
-    let text = field_text(&value.text(&expected)?);
+    let credential = is_credential(name);
+    let text = if credential { value.hidden_text(NOT_SHOWN, &expected)? } else { value.text(&expected)? };
+    let text = field_text(&text);
     if text.is_none() {
-        if is_credential(name) {
+        if credential {
             value.error_about(NOT_SHOWN, &expected);
         } else {
             value.error(&expected);

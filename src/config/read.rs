@@ -4,6 +4,8 @@
 //! default. Whether anything was reported decides in the end. What a key may be is said in [`super::keys`]: a
 //! reader can ask for the keys of its section, and must ask for all of them.
 
+mod written;
+
 use super::error::{ConfigError, Place, Warning};
 use super::scalar::{alternatives, is_name, parse_boolean, suggestion};
 use super::shape::{Described, Key, Name, NotBuilt, OrNull, Scalar, Section, Shape};
@@ -40,6 +42,16 @@ impl Document<'_> {
             expected: expected.to_owned(),
         });
     }
+}
+
+/// Why a value is no text.
+enum NoText<'a> {
+    /// A variable of the environment cannot be put in; what was written, and why.
+    Variable(&'a str, String),
+    /// It names one without being quoted.
+    Unquoted(&'a str),
+    /// It is something else.
+    Other,
 }
 
 /// A value of the tree and where it is.
@@ -107,32 +119,49 @@ impl<'a> Value<'a> {
             if matches!(text.as_str(), "null" | "Null" | "NULL" | "~"))
     }
 
+    pub(super) fn is_scalar(&self) -> bool {
+        matches!(self.raw.kind, RawKind::Scalar { .. })
+    }
+
     pub(super) fn is_mapping(&self) -> bool {
         matches!(self.raw.kind, RawKind::Mapping(_))
     }
 
     /// A single word or text, not null, with variables of the environment put in.
     pub(super) fn text(&self, expected: &str) -> Option<Cow<'a, str>> {
+        match self.read_text() {
+            Ok(text) => return Some(text),
+            Err(NoText::Variable(text, problem)) => self.error_about(text, &problem),
+            Err(NoText::Unquoted(text)) => {
+                let quotes = format!("expected quotes around a text from the environment: \"{text}\"");
+                self.error_about(text, &quotes);
+            }
+            Err(NoText::Other) => self.error(expected),
+        }
+        None
+    }
+
+    /// The same for what must not be shown: an error shows `instead`.
+    pub(super) fn hidden_text(&self, instead: &str, expected: &str) -> Option<Cow<'a, str>> {
+        match self.read_text() {
+            Ok(text) => return Some(text),
+            Err(NoText::Variable(_, problem)) => self.error_about(instead, &problem),
+            Err(NoText::Unquoted(_)) => {
+                self.error_about(instead, "expected quotes around a text from the environment");
+            }
+            Err(NoText::Other) => self.error_about(instead, expected),
+        }
+        None
+    }
+
+    fn read_text(&self) -> Result<Cow<'a, str>, NoText<'a>> {
         match &self.raw.kind {
-            RawKind::Scalar { text, quoted: true } => match self.substituted(text) {
-                Ok(text) => Some(text),
-                Err(problem) => {
-                    self.error_about(text, &problem);
-                    None
-                }
-            },
-            RawKind::Scalar { text, .. } if text.contains("${") => {
-                self.error_about(
-                    text,
-                    &format!("expected quotes around a text from the environment: \"{text}\""),
-                );
-                None
+            RawKind::Scalar { text, quoted: true } => {
+                self.substituted(text).map_err(|problem| NoText::Variable(text, problem))
             }
-            RawKind::Scalar { text, .. } if !self.is_null() => Some(Cow::Borrowed(text)),
-            _ => {
-                self.error(expected);
-                None
-            }
+            RawKind::Scalar { text, .. } if text.contains("${") => Err(NoText::Unquoted(text)),
+            RawKind::Scalar { text, .. } if !self.is_null() => Ok(Cow::Borrowed(text)),
+            _ => Err(NoText::Other),
         }
     }
 
@@ -301,17 +330,12 @@ impl<'a> Mapping<'a> {
 
     /// What is written for `key`; its default where it is absent or wrong.
     pub(super) fn read<S: Scalar + Sync>(&mut self, key: &'static Key<S>) -> S::Read {
-        self.written(key).unwrap_or_else(|| key.default())
+        self.read_or(key, key.default())
     }
 
     /// The same for a key whose default depends on others.
     pub(super) fn read_or<S: Scalar + Sync>(&mut self, key: &'static Key<S>, default: S::Read) -> S::Read {
-        self.written(key).unwrap_or(default)
-    }
-
-    /// What is written for `key`, if it is there and right.
-    pub(super) fn written<S: Scalar + Sync>(&mut self, key: &'static Key<S>) -> Option<S::Read> {
-        self.value(key).and_then(|value| key.shape.read(&value))
+        self.value(key).and_then(|value| key.shape.read(&value)).unwrap_or(default)
     }
 
     /// The value of a key whose null means none: absent, null, or something.

@@ -27,15 +27,16 @@ pub(super) fn check(sections: &Sections<'_, '_>) {
     if sections.routes.iter().all(routes::Read::is_complete) {
         sections.warn_of_unused();
     }
+    super::warnings::warn(sections);
 }
 
 impl<'s, 'a> Sections<'s, 'a> {
-    fn routes_of(&self, group: usize) -> impl Iterator<Item = &'s routes::Read<'a>> {
+    pub(super) fn routes_of(&self, group: usize) -> impl Iterator<Item = &'s routes::Read<'a>> {
         self.routes.iter().filter(move |route| route.group == Some(Some(group)))
     }
 
     /// The pools that the routes of a group lead to, each once, in the routes' order.
-    fn pools_of(&self, group: usize) -> Vec<&'s pools::Read<'a>> {
+    pub(super) fn pools_of(&self, group: usize) -> Vec<&'s pools::Read<'a>> {
         let mut seen = BTreeSet::new();
         let indices = self.routes_of(group).filter_map(|route| route.pool).filter(|pool| seen.insert(*pool));
         let indices: Vec<usize> = indices.collect();

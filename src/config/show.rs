@@ -4,9 +4,10 @@
 use super::scalar::{show_duration, show_size};
 use super::{
     AccessLogTarget, Backend, Config, HttpProbe, Listener, Node, NodeAddress, Pool, Probe, ProbeCheck, Route,
-    UpstreamTls, cookie, nodes, persistence, pools, probe, rest, roles,
+    UpstreamTls, cookie, persistence, pools, probe, rest, roles,
 };
 use crate::persistence::settings::{CookieSettings, GroupSettings};
+use crate::pool::AdminState;
 use crate::route::HostPattern;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -88,7 +89,7 @@ fn node(out: &mut Lines, node: &Node) {
             quoted(&address),
             node.weight,
             node.backup,
-            word(&nodes::STATES, node.state)
+            word(&AdminState::WORDS, node.state)
         ),
     );
 }

@@ -8,6 +8,7 @@ mod good;
 mod page;
 mod probe;
 mod schema;
+mod warnings;
 
 /// A folder with the files that configurations name.
 struct Folder(tempfile::TempDir);

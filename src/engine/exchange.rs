@@ -12,14 +12,13 @@ mod send;
 
 use super::buffer::Buffer;
 use super::client::Client;
-use super::handler::{Answer, Choice, Failure, Handler, Summary, Target};
+use super::handler::{Answer, BackendEnd, Choice, Failure, Handler, Summary, Target};
 use super::head::{RequestFacts, Version};
 use super::serve::{Settings, Worker};
 use super::stream::Upstream;
 use super::transfer::Upload;
-use super::upstream::{Origin, connect, take_idle};
+use super::upstream::{connect, take_idle};
 use send::Sending;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often a request is sent again after a connection broke; failed connects are the handler's to count.
@@ -50,6 +49,8 @@ pub(super) struct Exchange<'a, H: Handler> {
     /// This is the last request on this connection.
     pub(super) last: bool,
     pub(super) started: Instant,
+    /// When the present attempt began.
+    pub(super) sent: Instant,
     /// The request was to go over a connection that is bound to the client's.
     pub(super) bound: bool,
     pub(super) summary: Summary,
@@ -70,6 +71,8 @@ struct Arrived {
 /// Why there is none.
 struct Broken {
     failure: Failure,
+    /// What the backend had to do with it, if anything.
+    end: Option<BackendEnd>,
     /// Sending the request again is safe.
     again: bool,
 }
@@ -99,7 +102,6 @@ impl<H: Handler> Exchange<'_, H> {
         }
         let whole = upload.is_done();
         let mut again: Option<Target> = None;
-        let mut met: Option<(Arc<Origin>, Failure)> = None;
         loop {
             let resend = again.is_some();
             let target = match again.take() {
@@ -117,9 +119,6 @@ impl<H: Handler> Exchange<'_, H> {
                     }
                 }
             };
-            if let Some((_, failure)) = met.take_if(|(origin, _)| !Arc::ptr_eq(origin, &target.origin)) {
-                return Box::pin(self.fail(client, &failure, Some((ready, whole)))).await;
-            }
             self.bound |= target.binding.is_some();
             let (upstream, reused) = match self.reach(client, &target, resend).await {
                 Ok(reached) => reached,
@@ -128,18 +127,21 @@ impl<H: Handler> Exchange<'_, H> {
                 }
                 Err(None) => continue,
             };
+            let before = self.summary.times.queue + self.summary.times.connect;
+            self.sent = if resend { Instant::now() } else { self.started + before };
             let sending = Sending { target: &target, upstream, reused, upload, ready, whole };
             let broken = match self.send(client, sending).await {
                 Ok(arrived) => return self.respond(client, target, arrived).await,
                 Err(broken) => broken,
             };
-            self.summary.backend = broken.failure.backend_end(reused);
+            if let Some(end) = broken.end {
+                self.handler.attempted(&mut self.context, end, self.sent);
+            }
             if !broken.again || self.summary.retries >= RESENDS {
                 let kept = (broken.again || whole).then_some((ready, whole));
                 return Box::pin(self.fail(client, &broken.failure, kept)).await;
             }
             self.summary.retries += 1;
-            met = Some((target.origin.clone(), broken.failure));
             again = Some(target);
             upload = Upload::new(self.facts.framing, self.max_body);
             if let Some(buffer) = client.buffer.as_mut() {

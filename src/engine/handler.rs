@@ -4,7 +4,7 @@
 //! in which they are called:
 //!
 //! ```text
-//! admit ─▶ choose ─▶ connected ─▶ respond ─▶ end
+//! admit ─▶ choose ─▶ connected ─▶ respond ─▶ attempted ─▶ end
 //!            ▲  └──▶ unreachable ──┘ (choose again)
 //!            └── any failure ─▶ rescue ─▶ end
 //! ```
@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What is known of a client's connection.
 #[derive(Clone, Copy, Debug)]
@@ -144,18 +144,6 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// What it says about the backend; `reused` tells that the connection was kept from before.
-    pub(super) fn backend_end(&self, reused: bool) -> BackendEnd {
-        match self {
-            // Both ends may close an idle connection; that the backend did just now is nobody's failure.
-            Self::UpstreamClosed if reused => BackendEnd::Unjudged,
-            Self::UpstreamClosed => BackendEnd::Closed,
-            Self::UpstreamTimeout => BackendEnd::TimedOut,
-            Self::UpstreamFault(_) | Self::UpstreamBody(_) => BackendEnd::Faulty,
-            _ => BackendEnd::Unjudged,
-        }
-    }
-
     /// A stable word for logs and metrics.
     #[must_use]
     pub fn reason(&self) -> &'static str {
@@ -185,17 +173,16 @@ pub struct Times {
     pub total: Duration,
 }
 
-/// How the backend's side of a request ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How an attempt at a request ended on the backend's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackendEnd {
-    /// Nothing was asked of it, or what went wrong says nothing about it: the client left, its request was
-    /// malformed, a connection that was kept from before turned out to be stale.
-    #[default]
-    Unjudged,
-    /// It answered, whole and in time.
+    /// It answered, whole and in time; or it switched protocols.
     Answered,
     /// It closed or reset the connection before its response was whole.
     Closed,
+    /// The same where that says nothing about it: the connection was kept from before and turned out to be
+    /// stale, or the client owed its body.
+    ClosedExcused,
     /// It was silent, or took nothing, for too long.
     TimedOut,
     /// What it answered is not HTTP as it must be.
@@ -217,8 +204,6 @@ pub struct Summary {
     pub times: Times,
     /// Whether the edge answered itself.
     pub local: bool,
-    /// How the backend's side ended.
-    pub backend: BackendEnd,
     /// What went wrong, in a stable word.
     pub failure: Option<&'static str>,
 }
@@ -249,6 +234,10 @@ pub trait Handler: Send + Sync + 'static {
 
     /// The chosen backend could not be connected.
     fn unreachable(&self, context: &mut Self::Context, error: &ConnectError);
+
+    /// The chosen backend has answered an attempt that began at `sent`, or failed it. After a failure the request
+    /// may have been carried out: it must not be sent to another backend.
+    fn attempted(&self, context: &mut Self::Context, end: BackendEnd, sent: Instant);
 
     /// The final response head has arrived: remember who served, edit it. A binding that is returned makes
     /// the upstream connection the client's own from here on.

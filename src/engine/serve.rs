@@ -139,6 +139,7 @@ impl<H: Handler> Listener<'_, H> {
             max_body,
             last: served >= self.settings.requests,
             started,
+            sent: started,
             bound: false,
             summary: Summary::default(),
         };

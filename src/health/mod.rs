@@ -21,8 +21,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// How soon a probe follows that requests ask for, and so the shortest time between two of them.
+/// How soon a probe follows at the earliest that requests ask for, and so the shortest time between two of them.
 const DOUBT_PAUSE: Duration = Duration::from_millis(200);
+
+/// The same where even fast probes are to be rare: a held client cannot wait much longer.
+const LONGEST_DOUBT_PAUSE: Duration = Duration::from_secs(1);
 
 /// How a backend is probed.
 #[derive(Clone, Debug)]
@@ -95,7 +98,7 @@ async fn keep_probing(
         let pause = if judge.is_changing(last) { probe.fast_interval } else { probe.interval };
         tokio::select! {
             () = tokio::time::sleep(jittered(pause)) => {}
-            () = doubted(endpoint) => {}
+            () = doubted(endpoint, probe.fast_interval / 5) => {}
             _ = address.changed() => {}
         }
     }
@@ -160,9 +163,10 @@ async fn keep_taking_back(endpoint: &Endpoint, clock: &CoarseClock, news: &Healt
 
 /// Waits for doubt, and then a moment: a hundred requests that fail at once are one reason to look, and not
 /// as many probes in a row as make a backend down.
-async fn doubted(endpoint: &Endpoint) {
+/// Where even fast probes are to be rare, these are rarer too.
+async fn doubted(endpoint: &Endpoint, at_least: Duration) {
     endpoint.doubt.notified().await;
-    tokio::time::sleep(DOUBT_PAUSE).await;
+    tokio::time::sleep(at_least.clamp(DOUBT_PAUSE, LONGEST_DOUBT_PAUSE)).await;
 }
 
 /// Up to a tenth more or less, so that many probes do not march in step.

@@ -61,7 +61,7 @@ families! {
     RETRIES = Counter "retries_total" ["pool", "node", "reason"]
         "Further attempts at the same request: connect (a failed connect was repeated) or resend (the connection broke and repeating was safe).";
     WAITS = Counter "waits_total" ["pool", "reason"]
-        "Times a request waited: hold (for its node that just failed), first_probe (nothing is known yet), connect_retry (between two connects).";
+        "Requests that waited, once for each reason: hold (for its node that just failed), first_probe (nothing is known yet), connect_retry (between two connects).";
     WAITING_REQUESTS = Gauge "waiting_requests" []
         "Requests that wait now.";
     WAITING_LIMIT = Gauge "waiting_requests_limit" []
@@ -105,7 +105,7 @@ families! {
     BACKEND_EJECTIONS = Counter "backend_ejections_total" ["pool", "node", "reason"]
         "Ejections for failing requests: upstream_closed or upstream_timeout; spared: nothing else of the pool was up.";
     BACKEND_FAILURES = Counter "backend_request_failures_total" ["pool", "node", "reason"]
-        "Requests that the backend failed: upstream_closed, upstream_timeout or bad_response (what it answered is not HTTP as it must be).";
+        "Attempts at requests that the backend failed: upstream_closed, upstream_timeout or bad_response (what it answered is not HTTP as it must be).";
     BACKEND_REQUESTS = Gauge "backend_requests_in_flight" ["pool", "node"]
         "Requests in flight to the backend.";
     NODE_STATE = Gauge "node_state" ["node", "state"]

@@ -148,13 +148,24 @@ impl BackendTally {
     }
 }
 
-/// Why requests wait.
+/// Why requests wait, as [`WaitedFor`] numbers it.
 pub const WAITS: [&str; 3] = ["hold", "first_probe", "connect_retry"];
+
+/// Why a request waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitedFor {
+    /// Its node just failed, and it is held for it.
+    Hold,
+    /// Nothing is known of its node yet.
+    FirstProbe,
+    /// The next try of a connect that failed.
+    ConnectRetry,
+}
 
 /// What is counted for a pool.
 #[derive(Debug, Default)]
 pub struct PoolTally {
-    /// By [`WAITS`].
+    /// By [`WaitedFor`].
     pub waits: [Count; WAITS.len()],
 }
 

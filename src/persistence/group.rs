@@ -1,9 +1,7 @@
 //! A persistence group: its settings, its nodes, and what it remembers.
 
 use super::cookie::CookieCodec;
-use super::settings::{
-    AfterRecovery, By, FirstChoice, GroupSettings, SourceIpSettings, Unavailable, WhenFull,
-};
+use super::settings::{FirstChoice, GroupSettings, SourceIpSettings, WhenFull};
 use super::stick_table::{Key, Limits, StickTable};
 use crate::client_addr::IpPrefix;
 use crate::clock::Millis;
@@ -199,24 +197,10 @@ impl Group {
     /// What stands for a group where a route has none: every request of `pool` is placed anew.
     pub(super) fn alone(pool: &Arc<Pool>) -> Self {
         let settings = GroupSettings {
-            name: pool.name.clone(),
-            by: By::None,
-            source_ip: SourceIpSettings {
-                ipv4_prefix: 32,
-                ipv6_prefix: 128,
-                capacity: 1,
-                when_full: WhenFull::EvictOldest,
-            },
-            static_pins: Vec::new(),
-            cookie: None,
-            idle_timeout: Duration::ZERO,
-            max_age: None,
+            source_ip: SourceIpSettings { capacity: 1, ..SourceIpSettings::default() },
             first_choice: FirstChoice::LeastRequests,
-            unavailable: Unavailable::Redispatch,
             hold: Duration::ZERO,
-            after_recovery: AfterRecovery::Stay,
-            return_idle: Duration::ZERO,
-            first_requests: Duration::ZERO,
+            ..GroupSettings::unpinned(pool.name.as_str())
         };
         let live = Arc::new(GroupLive::new(&settings));
         Self::new(settings, &[pool], &[], live)

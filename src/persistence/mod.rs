@@ -14,6 +14,8 @@
 //!
 //! [`Selector::sweep`] is called a few times a second, [`Selector::apply`] with what other edges tell.
 //!
+//! For a service on Pingora's `ProxyHttp` the adapter [`pingora`] makes these calls, and does the waiting.
+//!
 //! # Invariants
 //! - A pin ties a key to a node of a group, by name; every pool of the group sends it to that node.
 //! - A settled pin whose backend is up, and whose node is neither gone nor in maintenance, moves only at an
@@ -26,14 +28,18 @@
 
 mod base64;
 pub mod client_class;
+mod client_pin;
 pub mod cookie;
 mod decision;
 mod group;
 pub mod keys;
+#[cfg(feature = "pingora")]
+pub mod pingora;
 mod selector;
 pub mod settings;
 pub mod stick_table;
 
+pub use client_pin::ClientPin;
 pub use decision::{AfterFailure, Decision, Outcome, PinEvent, Refusal, Selection, Wait, WaitReason};
 pub use group::{GroupStats, SelectorLive};
-pub use selector::{Facts, Selector};
+pub use selector::{Facts, KnownBy, Recognised, Selector};

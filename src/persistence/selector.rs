@@ -6,6 +6,7 @@ mod failure;
 mod judge;
 mod memory;
 mod placement;
+mod recognise;
 #[cfg(test)]
 mod tests;
 
@@ -13,14 +14,17 @@ use super::client_class::{ClientClass, Why};
 use super::cookie::{CookieCodec, CookieReading};
 use super::decision::{Decision, Memory, Outcome, Refusal, Selection, Tried, Wait, WaitReason};
 use super::group::{Group, GroupStats, SelectorLive};
-use super::settings::{By, GroupSettings};
+use super::settings::GroupSettings;
 use crate::client_addr::canonical;
 use crate::clock::Now;
 use crate::id::NodeId;
 use crate::pool::{Backend, Node, Pool};
 use placement::{Ask, Placement, place};
+use recognise::recognise;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+pub use recognise::{KnownBy, Recognised};
 
 /// What a request says about its client.
 #[derive(Clone, Copy, Debug)]
@@ -72,34 +76,24 @@ impl Selector {
     #[must_use]
     pub fn select(&self, pool: usize, group: Option<usize>, facts: &Facts, now: Now) -> Decision {
         let Some(found) = self.group(pool, group) else { return Decision::Refuse(Refusal::NoNode) };
-        let (class, sign) = facts.class;
+        let (by, why) = recognise(found, facts);
         let request = Request {
             pool,
             group,
             client: canonical(facts.client),
-            class,
-            why: Why::Group,
+            class: facts.class.0,
+            why,
             tried: Tried::default(),
             came_from: None,
             now,
         };
-        let ticket = match &facts.cookie {
-            CookieReading::Valid(ticket) => Some(*ticket),
-            _ => None,
-        };
-        match (found.settings.by, ticket, class) {
-            (By::None, ..) => unpinned(found, &request),
-            (By::SourceIp, ..) => by_address::select(found, &request, None),
-            (By::Cookie, ..) => by_cookie::select(found, &request, ticket),
-            (By::Auto, Some(_), _) => {
-                by_cookie::select(found, &Request { why: Why::Cookie, ..request }, ticket)
+        match (by, &facts.cookie) {
+            (KnownBy::Nothing, _) => unpinned(found, &request),
+            (KnownBy::Address, _) => by_address::select(found, &request, None),
+            (KnownBy::Cookie, CookieReading::Valid(ticket)) => {
+                by_cookie::select(found, &request, Some(*ticket))
             }
-            (By::Auto, None, ClientClass::Soap) => {
-                by_address::select(found, &Request { why: sign, ..request }, None)
-            }
-            (By::Auto, None, ClientClass::Browser) => {
-                by_cookie::select(found, &Request { why: sign, ..request }, None)
-            }
+            (KnownBy::Cookie, _) => by_cookie::select(found, &request, None),
         }
     }
 
@@ -124,6 +118,10 @@ impl Selector {
     /// The groups, in the order they were given.
     pub fn groups(&self) -> impl Iterator<Item = GroupStats<'_>> {
         self.groups.iter().map(Group::stats)
+    }
+
+    pub(super) fn all_groups(&self) -> &[Group] {
+        &self.groups
     }
 
     fn group(&self, pool: usize, group: Option<usize>) -> Option<&Group> {

@@ -73,6 +73,13 @@ pub struct SourceIpSettings {
     pub when_full: WhenFull,
 }
 
+impl Default for SourceIpSettings {
+    /// Whole addresses, 100,000 pins, the oldest makes room.
+    fn default() -> Self {
+        Self { ipv4_prefix: 32, ipv6_prefix: 128, capacity: 100_000, when_full: WhenFull::EvictOldest }
+    }
+}
+
 /// When the cookie carries `Secure`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Secure {
@@ -114,6 +121,29 @@ pub struct CookieSettings {
     pub keys: Arc<KeyRing>,
 }
 
+impl CookieSettings {
+    /// A cookie of this name for its whole site: `HttpOnly`, `SameSite=Lax`, `Secure` where the request came
+    /// over TLS.
+    #[must_use]
+    pub fn new(name: impl Into<String>, keys: Arc<KeyRing>) -> Self {
+        Self {
+            name: name.into(),
+            secure: Secure::Auto,
+            http_only: true,
+            same_site: SameSite::Lax,
+            domain: None,
+            path: "/".to_owned(),
+            keys,
+        }
+    }
+
+    /// What the cookie of a group is called that was told no name.
+    #[must_use]
+    pub fn default_name(group: &str) -> String {
+        format!("EDGE-{group}")
+    }
+}
+
 /// Everything a persistence group was told.
 #[derive(Clone, Debug)]
 pub struct GroupSettings {
@@ -143,4 +173,58 @@ pub struct GroupSettings {
     pub return_idle: Duration,
     /// How long the address of a browser that has no cookie yet is remembered.
     pub first_requests: Duration,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The defaults, which the program shares. What should differ is written over them:
+///
+/// ```
+/// use identity_edge::persistence::settings::{GroupSettings, Unavailable};
+///
+/// let group = GroupSettings { unavailable: Unavailable::Reject, ..GroupSettings::by_source_ip("mim-service") };
+/// assert_eq!(group.hold.as_secs(), 2);
+/// ```
+impl GroupSettings {
+    /// A group that remembers nobody. Everything else is as in every group: idle timeout 10 h, no greatest age,
+    /// least pins, redispatch after a hold of 2 s, stay, return after 5 min of silence, first requests 10 s.
+    #[must_use]
+    pub fn unpinned(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            by: By::None,
+            source_ip: SourceIpSettings::default(),
+            static_pins: Vec::new(),
+            cookie: None,
+            idle_timeout: 600 * MINUTE,
+            max_age: None,
+            first_choice: FirstChoice::LeastPins,
+            unavailable: Unavailable::Redispatch,
+            hold: Duration::from_secs(2),
+            after_recovery: AfterRecovery::Stay,
+            return_idle: 5 * MINUTE,
+            first_requests: Duration::from_secs(10),
+        }
+    }
+
+    /// A group that knows its clients by address; a pin outlives its last request by 10 h.
+    #[must_use]
+    pub fn by_source_ip(name: impl Into<String>) -> Self {
+        Self { by: By::SourceIp, ..Self::unpinned(name) }
+    }
+
+    /// A group that knows its clients by a cookie `EDGE-NAME`, which outlives their last request by 1 h.
+    #[must_use]
+    pub fn by_cookie(name: impl Into<String>, keys: Arc<KeyRing>) -> Self {
+        Self { by: By::Cookie, idle_timeout: 60 * MINUTE, ..Self::auto(name, keys) }
+    }
+
+    /// A group that knows SOAP clients by address and browsers by a cookie `EDGE-NAME`; both are remembered for
+    /// 10 h after their last request.
+    #[must_use]
+    pub fn auto(name: impl Into<String>, keys: Arc<KeyRing>) -> Self {
+        let name = name.into();
+        let cookie = CookieSettings::new(CookieSettings::default_name(&name), keys);
+        Self { by: By::Auto, cookie: Some(cookie), ..Self::unpinned(name) }
+    }
 }

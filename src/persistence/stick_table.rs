@@ -225,6 +225,17 @@ impl StickTable {
         false
     }
 
+    /// The pin of `key` as it is, and in how long it expires (none while it has requests in flight). Looking is no
+    /// use of it: it neither renews the pin nor changes what is evicted next.
+    #[must_use]
+    pub fn peek(&self, key: Key, now: Millis) -> Option<(Pin, Option<Duration>)> {
+        let tick = tick(now);
+        let idle = self.idle_ticks.load(Ordering::Relaxed);
+        let (part, hash) = self.part(key);
+        let pin = *part.shard.lock().find(hash, key)?;
+        (!pin.expired(tick, idle)).then(|| (pin, pin.expires_in(tick, idle)))
+    }
+
     /// Shows every pin that has not expired, shard by shard; `look` runs under a shard's lock.
     pub fn for_each(&self, now: Millis, mut look: impl FnMut(Key, &Pin)) {
         let tick = tick(now);

@@ -5,7 +5,7 @@
 //! window were rejected: a farm whose only calls are a few long ones a minute has no rate, and a backend that
 //! answers in between is not the one this is for.
 
-use crate::clock::Millis;
+use crate::clock::{Micros, Millis};
 use std::time::Duration;
 
 /// Between two warnings that a backend is kept although it fails.
@@ -33,9 +33,9 @@ pub struct TooMany {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Streak {
     failures: u32,
-    last: Option<Millis>,
+    last: Option<Micros>,
     /// On probation since it was taken back then.
-    returned: Option<Millis>,
+    returned: Option<Micros>,
     warned: Option<Millis>,
 }
 
@@ -46,8 +46,12 @@ impl Streak {
         self.failures > 0 || self.returned.is_some()
     }
 
-    /// A request was answered, with whatever status.
-    pub fn answered(&mut self) {
+    /// A request that was sent at `sent` was answered, with whatever status. What was sent before the backend
+    /// was taken back says nothing of it now.
+    pub fn answered(&mut self, sent: Micros) {
+        if self.returned.is_some_and(|returned| sent < returned) {
+            return;
+        }
         self.failures = 0;
         self.returned = None;
     }
@@ -57,7 +61,7 @@ impl Streak {
     ///
     /// Connections that break together are one failure: a request that was under way when the last one was
     /// counted adds nothing. What was sent before the backend was taken back says nothing of it now.
-    pub fn failed(&mut self, how: RequestFailure, sent: Millis, now: Millis, limit: u32) -> Option<TooMany> {
+    pub fn failed(&mut self, how: RequestFailure, sent: Micros, now: Micros, limit: u32) -> Option<TooMany> {
         if how == RequestFailure::Closed && self.last.is_some_and(|last| sent <= last) {
             return None;
         }
@@ -77,7 +81,7 @@ impl Streak {
     }
 
     /// Its time is over.
-    pub fn taken_back(&mut self, now: Millis) {
+    pub fn taken_back(&mut self, now: Micros) {
         self.failures = 0;
         self.returned = Some(now);
     }

@@ -27,6 +27,12 @@ pub enum AdminState {
     Maintenance,
 }
 
+impl AdminState {
+    /// Every state with the word for it, in configurations and metrics.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("ready", Self::Ready), ("drain", Self::Drain), ("maintenance", Self::Maintenance)];
+}
+
 /// The backends that serve one purpose.
 #[derive(Debug)]
 pub struct Pool {

@@ -87,6 +87,8 @@ pub(super) fn admit(
         outcome: None,
         no_node: None,
         chosen_at: Millis(0),
+        failed_by: None,
+        waited: Default::default(),
         connects_failed: 0,
         connect_error: None,
         line,

@@ -1,7 +1,8 @@
 //! What a request remembers between its phases.
 
 use crate::clock::Millis;
-use crate::metrics::tally::{BackendTally, GroupTally};
+use crate::engine::handler::BackendEnd;
+use crate::metrics::tally::{BackendTally, GroupTally, WAITS};
 use crate::persistence::client_class::{ClientClass, Why};
 use crate::persistence::cookie::{CookieReading, CookieRefusal};
 use crate::persistence::{Facts, Outcome, Selection};
@@ -49,6 +50,10 @@ pub struct RequestContext {
     pub(super) no_node: Option<&'static str>,
     /// When the present choice was made.
     pub(super) chosen_at: Millis,
+    /// How an attempt failed that a backend has met: whatever comes now, no other backend must get the request.
+    pub(super) failed_by: Option<BackendEnd>,
+    /// For what it has waited already.
+    pub(super) waited: [bool; WAITS.len()],
     pub(super) connects_failed: u32,
     pub(super) connect_error: Option<&'static str>,
     pub(super) line: RequestLine,
@@ -70,11 +75,16 @@ impl RequestContext {
 
     /// How the backend that serves is reached.
     pub(super) fn endpoint(&self) -> Option<&Arc<Endpoint>> {
-        self.targets()?.endpoint(self.backend()?)
+        self.targets()?.endpoints.get(self.place()?)
     }
 
     pub(super) fn backend(&self) -> Option<&Arc<Backend>> {
         self.bound.as_ref().or_else(|| self.selection.as_ref().map(Selection::backend))
+    }
+
+    /// The place in its pool of the backend that serves.
+    pub(super) fn place(&self) -> Option<usize> {
+        self.targets()?.place(self.backend()?)
     }
 
     pub(super) fn cookie_refusal(&self) -> Option<CookieRefusal> {
@@ -86,8 +96,12 @@ impl RequestContext {
 
     /// What is counted for the backend that serves.
     pub(super) fn traffic(&self) -> Option<&BackendTally> {
-        let targets = self.targets()?;
-        Some(targets.traffic.get(targets.place(self.backend()?)?)?.of(self.worker))
+        self.traffic_at(self.place()?)
+    }
+
+    /// The same for the backend at a place in the pool.
+    pub(super) fn traffic_at(&self, place: usize) -> Option<&BackendTally> {
+        Some(self.targets()?.traffic.get(place)?.of(self.worker))
     }
 
     /// What is counted for the route's persistence group.

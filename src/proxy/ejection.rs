@@ -1,36 +1,39 @@
-//! What a request that has ended says about its backend.
+//! What an attempt at a request says about its backend.
 
 use super::Shared;
 use super::context::RequestContext;
-use crate::clock::Millis;
-use crate::engine::handler::{BackendEnd, Summary};
+use crate::engine::handler::BackendEnd;
+use crate::metrics::tally::FAILURES;
 use crate::pool::ejection::{RequestFailure, TooMany};
 use crate::snapshot::{Ejection, Endpoint};
 use log::warn;
+use std::time::Instant;
 
-/// Counts it, and takes a backend out of service that fails too many in a row.
-pub(super) fn judge(shared: &Shared, context: &RequestContext, summary: &Summary) {
-    let how = match summary.backend {
-        BackendEnd::Unjudged | BackendEnd::Faulty => return,
+/// Counts it, and takes a backend out of service that fails too many in a row. Told at the moment itself: later
+/// the request may have been given to another backend, and an answer of the edge's own takes its time too.
+pub(super) fn judge(shared: &Shared, context: &mut RequestContext, end: BackendEnd, sent: Instant) {
+    let (reason, how) = match end {
         BackendEnd::Answered => {
             if let Some(endpoint) = context.endpoint() {
-                endpoint.answered();
+                endpoint.answered(|| shared.clock.at(sent));
             }
             return;
         }
-        BackendEnd::Closed => RequestFailure::Closed,
-        BackendEnd::TimedOut => RequestFailure::TimedOut,
+        BackendEnd::Closed => (0, Some(RequestFailure::Closed)),
+        BackendEnd::ClosedExcused => (0, None),
+        BackendEnd::TimedOut => (1, Some(RequestFailure::TimedOut)),
+        BackendEnd::Faulty => (2, None),
     };
-    // What ended the request may be another node's, after the one that closed could not be reached again.
-    let Some(reason @ ("upstream_closed" | "upstream_timeout")) = summary.failure else { return };
-    let (Some(targets), Some(endpoint)) = (context.targets(), context.endpoint()) else { return };
-    let now = shared.clock.refresh().mono;
-    let times = &summary.times;
-    let under_way = times.total.saturating_sub(times.queue + times.connect);
-    // Rounded up: of connections that break together none must seem to have been used after the break.
-    let under_way = u64::try_from(under_way.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
-    let sent = Millis(now.0.saturating_sub(under_way));
-    match targets.request_failed(endpoint, how, reason, sent, now) {
+    context.failed_by = Some(end);
+    if let Some(traffic) = context.traffic() {
+        traffic.failures[reason].one();
+    }
+    let (Some(how), Some(targets), Some(endpoint)) = (how, context.targets(), context.endpoint()) else {
+        return;
+    };
+    let reason = FAILURES[reason];
+    let now = shared.clock.at(Instant::now());
+    match targets.request_failed(endpoint, how, reason, shared.clock.at(sent), now) {
         Some(Ejection::Ejected(too_many)) => {
             let (name, duration) = (&endpoint.name, endpoint.rules.eject_for);
             warn!("{name} is ejected for {duration:?} after {}: {reason}", in_words(too_many));

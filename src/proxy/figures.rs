@@ -96,9 +96,10 @@ impl Source for Figures {
 fn listeners(samples: &mut Samples, snapshot: &Snapshot) {
     for listener in &snapshot.listeners {
         let (name, tally) = (&*listener.name, &listener.tally);
+        // What was closed is read first: never more than was accepted.
+        let closed = tally.total(|tally| &tally.closed);
         let accepted = tally.total(|tally| &tally.accepted);
-        // What was closed is read second: never more than was accepted.
-        let open = accepted.saturating_sub(tally.total(|tally| &tally.closed));
+        let open = accepted.saturating_sub(closed);
         samples.gauge(&names::DOWNSTREAM_CONNECTIONS, &[name], open as f64);
         samples.count(&names::DOWNSTREAM_CONNECTIONS_TOTAL, &[name], accepted);
         let over_limit = tally.total(|tally| &tally.over_limit);

@@ -13,6 +13,7 @@ mod admit;
 mod connection_auth;
 mod context;
 mod ejection;
+mod explain;
 mod figures;
 mod record;
 mod rescue;
@@ -20,12 +21,13 @@ mod respond;
 mod select;
 
 pub use access_log::{AccessLog, Format as LogStyle, Sink as LogSink, Writer as LogWriter};
+pub use explain::{Explained, Routed, explain};
 pub use figures::Figures;
 
 use crate::clock::CoarseClock;
 use crate::engine::edits::Edits;
 use crate::engine::handler::{
-    Answer, Binding, Bindings, Choice, Connection, Failure, Handler, Step, Summary,
+    Answer, BackendEnd, Binding, Bindings, Choice, Connection, Failure, Handler, Step, Summary,
 };
 use crate::engine::head::{RequestHead, ResponseHead};
 use crate::engine::refusal::Refusal;
@@ -34,7 +36,7 @@ use crate::snapshot::{HealthNews, Snapshot};
 use arc_swap::ArcSwap;
 use context::RequestContext;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// What all listeners share.
@@ -87,6 +89,10 @@ impl Handler for Edge {
 
     fn unreachable(&self, context: &mut RequestContext, error: &ConnectError) {
         select::unreachable(&self.shared, context, error);
+    }
+
+    fn attempted(&self, context: &mut RequestContext, end: BackendEnd, sent: Instant) {
+        ejection::judge(&self.shared, context, end, sent);
     }
 
     fn respond(

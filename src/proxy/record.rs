@@ -2,10 +2,10 @@
 
 use super::access_log::Entry;
 use super::context::RequestContext;
-use super::{Edge, Shared, ejection, rescue};
-use crate::engine::handler::{Answer, BackendEnd, Connection, Summary};
+use super::{Edge, Shared, rescue};
+use crate::engine::handler::{Answer, Connection, Summary};
 use crate::engine::refusal::Refusal;
-use crate::metrics::tally::{FAILURES, ListenerTally};
+use crate::metrics::tally::ListenerTally;
 use crate::persistence::client_class::{ClientClass, Why};
 use std::time::Duration;
 
@@ -15,7 +15,6 @@ pub(super) fn end(shared: &Shared, mut context: RequestContext, summary: &Summar
     if shared.access_log.is_some() {
         write(shared, &context, summary, recognised);
     }
-    ejection::judge(shared, &context, summary);
     if let Some(selection) = context.selection.take() {
         let now = if summary.times.total > Duration::from_millis(50) {
             shared.clock.refresh()
@@ -53,10 +52,9 @@ fn count(context: &RequestContext, summary: &Summary, why: Why) {
         return;
     };
     let tally = route.tally.of(context.worker);
-    let targets = context.targets();
-    let place = context.backend().filter(|_| !summary.local).zip(targets);
-    let place = place.and_then(|(backend, targets)| targets.place(backend));
-    tally.requests(place).one(summary.status);
+    let place = context.place();
+    let answered = place.filter(|_| !summary.local);
+    tally.requests(answered).one(summary.status);
     tally.request_bytes.add(summary.request_bytes);
     tally.response_bytes.add(summary.response_bytes);
     if summary.status != 101 {
@@ -66,25 +64,11 @@ fn count(context: &RequestContext, summary: &Summary, why: Why) {
     if let Some(reason) = summary.failure.filter(|_| refused.is_none()) {
         tally.failures.one(reason);
     }
-    let traffic = place.zip(targets).and_then(|(place, targets)| targets.traffic.get(place));
-    if let Some(traffic) = traffic {
-        let traffic = traffic.of(context.worker);
-        if let Some(first_byte) = summary.times.first_byte {
+    if let Some(traffic) = place.and_then(|place| context.traffic_at(place)) {
+        traffic.resends.add(u64::from(summary.retries));
+        if let Some(first_byte) = summary.times.first_byte.filter(|_| answered.is_some()) {
             traffic.first_byte.record(first_byte);
         }
-    }
-    let failed = match (summary.backend, summary.failure) {
-        (BackendEnd::Faulty, _) => Some(2),
-        (_, Some(reason)) => FAILURES.iter().position(|known| *known == reason),
-        (_, None) => None,
-    };
-    if let Some((failed, traffic)) = failed.zip(context.traffic()) {
-        traffic.failures[failed].one();
-    }
-    if summary.retries > 0
-        && let Some(traffic) = context.traffic()
-    {
-        traffic.resends.add(u64::from(summary.retries));
     }
     if let Some(group) = context.group_tally() {
         match (context.no_node, context.outcome) {

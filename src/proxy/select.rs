@@ -3,8 +3,9 @@
 use super::context::{Next, RequestContext};
 use super::{Shared, rescue};
 use crate::clock::Millis;
-use crate::engine::handler::{Binding, Bindings, Choice, Target};
+use crate::engine::handler::{BackendEnd, Binding, Bindings, Choice, Failure, Target};
 use crate::engine::upstream::{ConnectError, connect, keep_idle};
+use crate::metrics::tally::WaitedFor;
 use crate::persistence::{AfterFailure, Decision, Outcome, Refusal, Selection, Wait, WaitReason};
 use crate::pool::{AdminState, DownCause, Health};
 use crate::snapshot::{Binds, Endpoint};
@@ -21,22 +22,32 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
     };
     let group = route.group.as_ref().map(|group| group.index);
     context.bound = None;
+    // Kept from wait to wait: a request that has waited is not turned away for a newer one.
+    let mut place = None;
     loop {
         let now = shared.clock.now();
         let decision = match std::mem::replace(&mut context.next, Next::Chosen) {
             Next::Select | Next::Chosen => snapshot.selector.select(route.pool, group, &context.facts(), now),
+            Next::SelectAgain(selection) if context.failed_by.is_some() => return lost(context, selection),
             Next::SelectAgain(selection) => snapshot.selector.select_again(selection, now),
             Next::RetrySame { selection, .. } if waits_for_others(&selection) => {
+                if context.failed_by.is_some() {
+                    return lost(context, selection);
+                }
                 // Its pin stays; the selector says how long the client is held.
                 snapshot.selector.finish(selection, now);
                 context.next = Next::Select;
                 continue;
             }
             Next::RetrySame { selection, at, until } => {
-                let Ok(_place) = shared.waiting.try_acquire() else {
-                    return refuse(context, "waiting_full");
-                };
-                count_wait(context, 2);
+                place = place.or_else(|| shared.waiting.try_acquire().ok());
+                if place.is_none() {
+                    return match context.failed_by {
+                        Some(_) => lost(context, selection),
+                        None => refuse(context, "waiting_full"),
+                    };
+                }
+                count_wait(context, WaitedFor::ConnectRetry);
                 Box::pin(pause(shared, at)).await;
                 if waits_for_others(&selection) {
                     context.next = Next::RetrySame { selection, at, until };
@@ -75,10 +86,11 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
                 unresolved(shared, context);
             }
             Decision::Wait(wait) => {
-                let Ok(_place) = shared.waiting.try_acquire() else {
+                place = place.or_else(|| shared.waiting.try_acquire().ok());
+                if place.is_none() {
                     return refuse(context, "waiting_full");
-                };
-                count_wait(context, usize::from(wait.reason == WaitReason::FirstProbe));
+                }
+                count_wait(context, wait.reason.into());
                 Box::pin(hold(shared, context, route.pool, &wait)).await;
                 context.next = Next::Select;
             }
@@ -87,10 +99,33 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
     }
 }
 
-/// Counts a wait, by the reason's place among [`WAITS`](crate::metrics::tally::WAITS).
-fn count_wait(context: &RequestContext, place: usize) {
+/// The request failed at the backend that had met it, which cannot be reached again: it may have been carried
+/// out there, so no other one gets it. The client moves with its next request.
+fn lost(context: &mut RequestContext, selection: Selection) -> Choice {
+    context.selection = Some(selection);
+    let failure = match context.failed_by {
+        Some(BackendEnd::TimedOut) => Failure::UpstreamTimeout,
+        _ => Failure::UpstreamClosed,
+    };
+    Choice::Answer(rescue::failure(context, &failure))
+}
+
+impl From<WaitReason> for WaitedFor {
+    fn from(reason: WaitReason) -> Self {
+        match reason {
+            WaitReason::Hold => Self::Hold,
+            WaitReason::FirstProbe => Self::FirstProbe,
+        }
+    }
+}
+
+/// Counts that a request waits, once for each reason.
+fn count_wait(context: &mut RequestContext, reason: WaitedFor) {
+    if std::mem::replace(&mut context.waited[reason as usize], true) {
+        return;
+    }
     if let Some(targets) = context.targets() {
-        targets.tally.of(context.worker).waits[place].one();
+        targets.tally.of(context.worker).waits[reason as usize].one();
     }
 }
 
@@ -266,11 +301,10 @@ fn failed(
 ) {
     context.connects_failed += 1;
     context.connect_error = Some(reason);
-    if let Some(traffic) = context.traffic() {
+    let place = context.place();
+    if let Some(traffic) = place.and_then(|place| context.traffic_at(place)) {
         traffic.connected(reason);
     }
-    let place =
-        context.targets().zip(context.backend()).and_then(|(targets, backend)| targets.place(backend));
     let endpoint = context.endpoint().cloned();
     let Some(mut selection) = context.selection.take() else { return };
     let now = shared.clock.refresh();
@@ -289,8 +323,8 @@ fn failed(
     }
     context.next = match context.snapshot.selector.after_connect_failure(&mut selection, now) {
         AfterFailure::RetrySame { at, until } => {
-            if let Some((targets, place)) = context.targets().zip(place) {
-                targets.traffic[place].of(context.worker).connect_retries.one();
+            if let Some(traffic) = place.and_then(|place| context.traffic_at(place)) {
+                traffic.connect_retries.one();
             }
             Next::RetrySame { selection, at, until }
         }

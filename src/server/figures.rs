@@ -51,9 +51,6 @@ const FAMILIES: [&Family; 15] = [
     &names::CERTIFICATE_EXPIRY,
 ];
 
-const STATES: [(&str, AdminState); 3] =
-    [("ready", AdminState::Ready), ("drain", AdminState::Drain), ("maintenance", AdminState::Maintenance)];
-
 impl Source for EdgeFigures {
     fn families(&self) -> &[&'static Family] {
         &FAMILIES
@@ -79,7 +76,7 @@ impl Source for EdgeFigures {
                 self::endpoint(samples, labels, endpoint);
                 if !told.contains(&node.id) {
                     told.push(node.id);
-                    for (word, state) in STATES {
+                    for (word, state) in AdminState::WORDS {
                         samples.flag(&names::NODE_STATE, &[&node.name, word], node.admin() == state);
                     }
                 }

@@ -16,6 +16,13 @@ pub struct BindError {
     error: io::Error,
 }
 
+impl BindError {
+    /// Whether somebody else has the port, and may give it up.
+    pub(super) fn is_in_use(&self) -> bool {
+        self.error.kind() == io::ErrorKind::AddrInUse
+    }
+}
+
 impl std::fmt::Display for BindError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let hint = match self.error.kind() {

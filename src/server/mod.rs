@@ -8,10 +8,13 @@
 //! Pingora's `Server` was rejected as the driver: it sleeps its whole grace period at SIGTERM and takes
 //! listeners only before it starts. Its listening services are driven here directly.
 
+mod active;
+mod admin_port;
 mod assemble;
 mod figures;
 mod groups;
 mod listen;
+mod offline;
 mod resolve;
 mod tls;
 mod vitals;
@@ -19,6 +22,7 @@ mod worker;
 
 pub use assemble::{AssemblyError, LiveState};
 pub use listen::BindError;
+pub use offline::offline;
 
 use crate::admin::{Admin, Token};
 use crate::clock::CoarseClock;
@@ -27,6 +31,8 @@ use crate::health;
 use crate::metrics::Registry;
 use crate::proxy::{AccessLog, Figures, LogSink, LogStyle, RequestIds, Shared};
 use crate::snapshot::HealthNews;
+use active::Active;
+use admin_port::AdminPort;
 use arc_swap::ArcSwap;
 use log::{info, warn};
 use std::io::Write;
@@ -34,8 +40,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
-use vitals::EdgeVitals;
-use worker::{Active, Heartbeats, Workers};
+use vitals::{EdgeVitals, Heartbeats};
+use worker::Workers;
 
 /// How often the coarse clock is read.
 const CLOCK_INTERVAL: Duration = Duration::from_millis(20);
@@ -97,7 +103,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let assembled = assemble::assemble(config, &live, threads).map_err(StartError::Assembly)?;
     let acceptors = assemble::acceptors(config).map_err(StartError::Assembly)?;
     let sockets = listen::bind(&config.listeners, threads).map_err(StartError::Bind)?;
-    let (admin_socket, token) = prepare_admin(config)?;
+    let admin_port = prepare_admin(config)?;
     let (access_log, log_writer) = start_access_log(config)?;
     let shared = Arc::new(Shared {
         snapshot: ArcSwap::from_pointee(assembled.snapshot),
@@ -119,14 +125,14 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         }
         tokio::spawn(resolve::keep_resolved(assembled.addresses, stopping.clone()));
         tokio::spawn(sweep_pins(shared.clone(), stopping.clone()));
-        let active = Active::new("limits.connections", config.limits.connections);
+        let active = Active::new("limits.connections", config.limits.connections, None);
         let beat = Arc::new(Heartbeats::new(clock.clone(), threads));
         let mut workers = Workers::start(config, &shared, &acceptors, sockets, &active, &stopping, &beat)
             .map_err(StartError::System)?;
-        if let Some(bound) = admin_socket {
+        if let Some((port, token)) = admin_port {
             let vitals = EdgeVitals { shared: shared.clone(), beat, stopping: stopping.clone() };
-            let admin = Admin::new(registry(config, &shared, vitals.clone()), vitals, token);
-            workers.start_admin(config, bound, admin).map_err(StartError::System)?;
+            let admin = Admin::new(registry(config, &shared, vitals.clone()), vitals.clone(), vitals, token);
+            workers.start_admin(config, port, admin).map_err(StartError::System)?;
         }
         workers.announce();
         tokio::spawn(announce_ready(shared.clone(), stopping.clone()));
@@ -176,18 +182,12 @@ fn raise_descriptor_limit(connections: usize) {
     }
 }
 
-/// The admin listener's socket and token, if there is to be one.
-fn prepare_admin(config: &Config) -> Result<(Option<listen::Bound>, Option<Token>), StartError> {
-    let Some(address) = config.admin.bind else { return Ok((None, None)) };
-    let listener = crate::config::Listener {
-        name: "admin".to_owned(),
-        bind: vec![address],
-        tls: None,
-        keepalive: Duration::ZERO,
-    };
-    let bound = listen::bind(&[listener], 1).map_err(StartError::Bind)?;
+/// The admin listener's port and token, if there is to be one.
+fn prepare_admin(config: &Config) -> Result<Option<(AdminPort, Option<Token>)>, StartError> {
+    let Some(address) = config.admin.bind else { return Ok(None) };
     let token = config.admin.token_file.as_deref().map(Token::read).transpose().map_err(StartError::Token)?;
-    Ok((bound.into_iter().next(), token))
+    let port = AdminPort::take(address).map_err(StartError::Bind)?;
+    Ok(Some((port, token)))
 }
 
 /// Everybody who has figures to tell.

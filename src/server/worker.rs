@@ -1,10 +1,12 @@
 //! Worker threads and the connections they serve.
 
+use super::active::{Active, Place};
+use super::admin_port::AdminPort;
 use super::event;
 use super::listen::Bound;
+use super::vitals::Heartbeats;
 use crate::admin::Admin;
 use crate::client_addr::canonical;
-use crate::clock::{CoarseClock, Millis};
 use crate::config::Config;
 use crate::engine::deadline::SWEEP_INTERVAL;
 use crate::engine::stream::Downstream;
@@ -14,7 +16,7 @@ use crate::metrics::PerWorker;
 use crate::metrics::tally::ListenerTally;
 use crate::proxy::{Edge, Shared};
 use async_trait::async_trait;
-use log::{debug, error, info, warn};
+use log::{debug, error, info};
 use parking_lot::Mutex;
 use pingora::apps::ServerApp;
 use pingora::listeners::tls::Acceptor;
@@ -25,76 +27,24 @@ use pingora::protocols::{GetSocketDigest, Stream};
 use pingora::server::{Fds, ShutdownWatch};
 use pingora::services::Service as _;
 use pingora::services::listening::Service;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::IntoRawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 /// The longest an answer of the edge's own may take to be written.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The admin listener's own bounds: a few scrapers and people.
 const ADMIN_CONNECTIONS: usize = 64;
+/// Of them, those of one address: nobody keeps the others from looking.
+const ADMIN_CONNECTIONS_EACH: usize = 16;
+/// How long a head may take there, and a new connection until it comes.
+const ADMIN_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const ADMIN_KEEPALIVE: Duration = Duration::from_secs(120);
-
-/// Connections that are open, and the bound on them.
-#[derive(Clone, Debug)]
-pub(super) struct Active(Arc<ActiveState>);
-
-#[derive(Debug)]
-struct ActiveState {
-    what: &'static str,
-    count: AtomicUsize,
-    limit: usize,
-    full: AtomicBool,
-    changed: Notify,
-}
-
-impl Active {
-    /// `what` has the bound, for the message that says so.
-    pub(super) fn new(what: &'static str, limit: usize) -> Self {
-        Self(Arc::new(ActiveState {
-            what,
-            count: AtomicUsize::new(0),
-            limit,
-            full: AtomicBool::new(false),
-            changed: Notify::new(),
-        }))
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.0.count.load(Ordering::Relaxed)
-    }
-
-    /// A place for one connection, if there is one.
-    fn enter(&self) -> Option<Place> {
-        let before = self.0.count.fetch_add(1, Ordering::Relaxed);
-        let place = Place(self.clone());
-        if before < self.0.limit {
-            return Some(place);
-        }
-        if !self.0.full.swap(true, Ordering::Relaxed) {
-            warn!("{} connections are open, more are refused ({})", self.0.limit, self.0.what);
-        }
-        None
-    }
-
-    /// Waits until no connection is open.
-    pub(super) async fn none_left(&self) {
-        loop {
-            let changed = self.0.changed.notified();
-            if self.count() == 0 {
-                return;
-            }
-            changed.await;
-        }
-    }
-}
-
-struct Place(Active);
 
 /// A place and its count: dropped on the worker that counted it.
 struct Entered {
@@ -106,20 +56,6 @@ struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         self.tally.of(self.worker).closed.one();
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let state = &self.0.0;
-        let left = state.count.fetch_sub(1, Ordering::Relaxed) - 1;
-        // A tenth of the room must be free again before the next warning.
-        if left < state.limit - state.limit / 10 && state.full.load(Ordering::Relaxed) {
-            state.full.store(false, Ordering::Relaxed);
-        }
-        if left == 0 {
-            state.changed.notify_waiters();
-        }
     }
 }
 
@@ -138,10 +74,10 @@ struct ConnectionApp<H> {
 #[async_trait]
 impl<H: Handler> ServerApp for ConnectionApp<H> {
     async fn process_new(self: &Arc<Self>, stream: Stream, stopping: &ShutdownWatch) -> Option<Stream> {
-        let place = self.enter()?;
         // The listener itself speaks no TLS, so this is what it accepted.
         let stream = stream.into_any().downcast::<L4Stream>().ok()?;
         let connection = self.connection(&stream);
+        let place = self.enter(connection.client_ip())?;
         let (handler, settings, worker) = (self.handler.clone(), self.settings.clone(), self.worker.clone());
         // A task of its own: Pingora's is larger than an idle connection must be.
         match self.acceptor.clone() {
@@ -192,9 +128,9 @@ async fn accept(
 }
 
 impl<H> ConnectionApp<H> {
-    fn enter(&self) -> Option<Entered> {
+    fn enter(&self, client: IpAddr) -> Option<Entered> {
         let tally = self.tally.of(self.number);
-        let Some(place) = self.active.enter() else {
+        let Some(place) = self.active.enter(client) else {
             tally.over_limit.one();
             return None;
         };
@@ -231,7 +167,6 @@ struct Accepting<H> {
 
 /// What one thread is given.
 struct Share<H> {
-    name: String,
     number: usize,
     accepting: Vec<Accepting<H>>,
     active: Active,
@@ -242,45 +177,9 @@ struct Share<H> {
 }
 
 impl<H: Handler> Share<H> {
-    fn start(self) -> std::io::Result<JoinHandle<()>> {
+    fn start(self, name: String) -> std::io::Result<JoinHandle<()>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        std::thread::Builder::new().name(self.name.clone()).spawn(move || runtime.block_on(work(self)))
-    }
-}
-
-/// When each worker was last seen at work.
-#[derive(Debug)]
-pub(super) struct Heartbeats {
-    clock: Arc<CoarseClock>,
-    last: Box<[AtomicU64]>,
-}
-
-impl Heartbeats {
-    /// A worker looks around four times a second; one that has not for so long is stuck.
-    const STUCK: Duration = Duration::from_secs(10);
-
-    pub(super) fn new(clock: Arc<CoarseClock>, workers: usize) -> Self {
-        let now = clock.refresh().mono.0;
-        Self { clock, last: (0..workers).map(|_| AtomicU64::new(now)).collect() }
-    }
-
-    fn beat(&self, worker: usize) {
-        if let Some(last) = self.last.get(worker) {
-            last.store(self.clock.refresh().mono.0, Ordering::Relaxed);
-        }
-    }
-
-    /// # Errors
-    /// Which worker is stuck.
-    pub(super) fn all_alive(&self) -> Result<(), String> {
-        let now = self.clock.refresh().mono;
-        for (worker, last) in self.last.iter().enumerate() {
-            let silent = now.since(Millis(last.load(Ordering::Relaxed)));
-            if silent > Self::STUCK {
-                return Err(format!("worker {worker} has not moved for {} s", silent.as_secs()));
-            }
-        }
-        Ok(())
+        std::thread::Builder::new().name(name).spawn(move || runtime.block_on(work(self)))
     }
 }
 
@@ -290,7 +189,6 @@ pub(super) struct Workers {
     stop_flag: Arc<AtomicBool>,
     finish: watch::Sender<bool>,
     listening: Vec<(String, SocketAddr)>,
-    admin: Option<SocketAddr>,
 }
 
 /// What every connection of a listener has in common.
@@ -340,7 +238,6 @@ impl Workers {
         let mut threads = Vec::new();
         for (number, accepting) in shares.into_iter().enumerate() {
             let share = Share {
-                name: format!("worker-{number}"),
                 number,
                 accepting,
                 active: active.clone(),
@@ -349,38 +246,56 @@ impl Workers {
                 finish: finished.clone(),
                 beat: Some(beat.clone()),
             };
-            threads.push(share.start()?);
+            threads.push(share.start(format!("worker-{number}"))?);
         }
-        Ok(Self { threads, stop_flag, finish, listening, admin: None })
+        Ok(Self { threads, stop_flag, finish, listening })
     }
 
     /// Serves the admin interface on a thread of its own, until everything else has ended: what stops can
     /// still be watched.
-    pub(super) fn start_admin(&mut self, config: &Config, bound: Bound, admin: Admin) -> std::io::Result<()> {
+    pub(super) fn start_admin(
+        &mut self,
+        config: &Config,
+        port: AdminPort,
+        admin: Admin,
+    ) -> std::io::Result<()> {
         let handler = Arc::new(admin);
         let tally = Arc::new(PerWorker::new(1, ListenerTally::default));
-        let finished = self.finish.subscribe();
-        let address = bound.address;
-        let accepting = bound.sockets.into_iter().map(|socket| Accepting {
-            socket,
-            address,
-            handler: handler.clone(),
-            settings: settings(config, ADMIN_KEEPALIVE),
-            acceptor: None,
-            tally: tally.clone(),
-        });
-        let share = Share {
-            name: "admin".to_owned(),
-            number: 0,
-            accepting: accepting.collect(),
-            active: Active::new("the admin listener", ADMIN_CONNECTIONS),
-            stopping: finished.clone(),
-            stop_flag: Arc::new(AtomicBool::new(false)),
-            finish: finished,
-            beat: None,
-        };
-        self.threads.push(share.start()?);
-        self.admin = Some(address);
+        let mut finished = self.finish.subscribe();
+        let head_timeout = ADMIN_HEAD_TIMEOUT.min(config.limits.header_timeout);
+        let settings = Arc::new(Settings { head_timeout, ..*settings(config, ADMIN_KEEPALIVE) });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                let Some(Bound { address, sockets, .. }) = port.bound(&mut finished).await else { return };
+                info!("metrics are at http://{address}/metrics");
+                event(&serde_json::json!({ "event": "admin_listening", "address": address }));
+                let accepting = sockets.into_iter().map(|socket| Accepting {
+                    socket,
+                    address,
+                    handler: handler.clone(),
+                    settings: settings.clone(),
+                    acceptor: None,
+                    tally: tally.clone(),
+                });
+                let accepting = accepting.collect();
+                let active =
+                    Active::new("the admin listener", ADMIN_CONNECTIONS, Some(ADMIN_CONNECTIONS_EACH));
+                let stop_flag = Arc::new(AtomicBool::new(false));
+                let stopping = finished.clone();
+                work(Share {
+                    number: 0,
+                    accepting,
+                    active,
+                    stopping,
+                    stop_flag,
+                    finish: finished,
+                    beat: None,
+                })
+                .await;
+            });
+        })?;
+        self.threads.push(thread);
         Ok(())
     }
 
@@ -389,10 +304,6 @@ impl Workers {
         for (listener, address) in &self.listening {
             info!("listener {listener} accepts connections on {address}");
             event(&serde_json::json!({ "event": "listening", "listener": listener, "address": address }));
-        }
-        if let Some(address) = self.admin {
-            info!("metrics are at http://{address}/metrics");
-            event(&serde_json::json!({ "event": "admin_listening", "address": address }));
         }
     }
 

@@ -3,7 +3,7 @@
 //! Every change of its health goes through here, so that each is counted once, wherever it was noticed.
 
 use super::Address;
-use crate::clock::Millis;
+use crate::clock::{Micros, Millis};
 use crate::engine::upstream::{ConnectError, Origin};
 use crate::pool::ejection::{RequestFailure, Streak, TooMany};
 use crate::pool::{Backend, DownCause, Fitness, Health};
@@ -134,7 +134,11 @@ impl Endpoint {
         }
         match (changed, health) {
             (true, Health::Down) if !was_down => self.went_down(),
-            (true, Health::Up) => self.went_up(),
+            (true, Health::Up) => {
+                // A new life: what failed in the last one counts no more.
+                self.failed_connects.store(0, Ordering::Relaxed);
+                self.went_up();
+            }
             _ => {}
         }
         changed
@@ -174,17 +178,18 @@ impl Endpoint {
         changed
     }
 
-    /// A request was answered, with whatever status.
+    /// A request was answered, with whatever status. When it was sent is asked for only where that matters.
     #[inline]
-    pub fn answered(&self) {
+    pub fn answered(&self, sent: impl FnOnce() -> Micros) {
         if self.troubled.load(Ordering::Relaxed) {
-            self.follow(Streak::answered);
+            let sent = sent();
+            self.follow(|streak| streak.answered(sent));
         }
     }
 
     /// A request failed that was sent at `sent`; says if that was one too many. One that ends when the
     /// backend is down already adds nothing.
-    pub(super) fn request_failed(&self, how: RequestFailure, sent: Millis, now: Millis) -> Option<TooMany> {
+    pub(super) fn request_failed(&self, how: RequestFailure, sent: Micros, now: Micros) -> Option<TooMany> {
         if self.backend.live.health() == Health::Down {
             return None;
         }
@@ -219,7 +224,8 @@ impl Endpoint {
         if !self.backend.live.take_back(now) {
             return false;
         }
-        self.follow(|streak| streak.taken_back(now));
+        self.failed_connects.store(0, Ordering::Relaxed);
+        self.follow(|streak| streak.taken_back(now.into()));
         self.went_up();
         true
     }

@@ -13,6 +13,8 @@ mod cookie;
 mod curl;
 mod demo;
 mod docs;
+mod embed;
+mod explain;
 mod failover;
 mod framing;
 mod health;

@@ -1,6 +1,7 @@
 //! What Prometheus is told: each figure against what really happened, and the admin listener around it.
 
 mod admin;
+mod clients;
 
 use crate::support::PATIENCE;
 use crate::support::client::{Client, all_but_the_one_closed, get, once, once_from, post};
@@ -92,7 +93,7 @@ fn no_count_is_lost_between_the_workers() {
     assert_eq!(metrics.value("response_body_bytes_total", &[]), 400_000.0);
     assert_eq!(metrics.value("request_duration_seconds_bucket", &[("le", "+Inf")]), 400.0);
     assert!(metrics.value("request_duration_seconds_sum", &[]) > 0.0);
-    assert_eq!(metrics.value("downstream_connections_total", &[("listener", "web")]), 8.0);
+    assert!(metrics.value("downstream_connections_total", &[("listener", "web")]) >= 8.0);
 }
 
 #[test]
@@ -151,7 +152,7 @@ fn a_dead_node_shows_in_every_figure_it_touches() {
     assert!(attempts >= 1.0 || waits >= 1.0, "it tried, or knew already and waited: {attempts}, {waits}");
     let retries = [("pool", SERVICE), ("node", &dead.name), ("reason", "connect")];
     let repeated = metrics.value("waits_total", &[("pool", SERVICE), ("reason", "connect_retry")]);
-    assert_eq!(metrics.value("retries_total", &retries), repeated);
+    assert!(metrics.value("retries_total", &retries) >= repeated, "a request waits once and tries often");
     assert_eq!(metrics.value("waiting_requests", &[]), 0.0);
     assert_eq!(metrics.value("waiting_requests_limit", &[]), 1000.0);
 
@@ -186,7 +187,7 @@ fn a_connection_that_breaks_is_a_failure_and_a_resend_a_retry() {
     let failed = [("route", "web:*/"), ("reason", "upstream_closed")];
     assert_eq!(metrics.value("request_failures_total", &failed), 1.0);
     let by_node = [("pool", "app"), ("node", "one"), ("reason", "upstream_closed")];
-    assert_eq!(metrics.value("backend_request_failures_total", &by_node), 1.0);
+    assert_eq!(metrics.value("backend_request_failures_total", &by_node), 2.0, "each attempt that broke");
     assert_eq!(metrics.value("requests_total", &[("node", ""), ("status", "5xx")]), 1.0);
 }
 

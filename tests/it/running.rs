@@ -29,7 +29,7 @@ fn help_and_version() {
     let help = finish(&mut command(["--help"]));
     assert_eq!(help.status.code(), Some(0));
     let text = String::from_utf8(help.stdout).unwrap();
-    for word in ["run", "check", "schema", "keys"] {
+    for word in ["run", "check", "schema", "explain", "keys"] {
         assert!(text.contains(word), "{word} is missing in\n{text}");
     }
     let version = finish(&mut command(["--version"]));

@@ -9,7 +9,9 @@ use super::super::shape::{
 };
 use super::super::{pattern, persistence};
 use super::{HOUR, SECOND};
-use crate::persistence::settings::{AfterRecovery, By, FirstChoice, SameSite, Secure, Unavailable, WhenFull};
+use crate::persistence::settings::{
+    AfterRecovery, By, CookieSettings, FirstChoice, SameSite, Secure, Unavailable, WhenFull,
+};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -159,7 +161,7 @@ pub(in crate::config) static NAME: Key<Text<String>> = dependent(
         pattern: pattern::token,
         examples: &["EDGE", "__Host-EDGE"],
     },
-    || persistence::cookie_name("the group's name"),
+    || CookieSettings::default_name("the group's name"),
     "The cookie's name.",
 );
 

@@ -1,7 +1,7 @@
 //! `nodes`.
 
 use super::super::NodeAddress;
-use super::super::nodes::{STATES, address};
+use super::super::nodes::address;
 use super::super::pattern;
 use super::super::shape::{Key, Named, Number, Section, Switch, Text, Word, number, optional, required};
 use crate::pool::AdminState;
@@ -37,7 +37,7 @@ pub(in crate::config) static BACKUP: Key<Switch> =
 
 pub(in crate::config) static STATE: Key<Word<AdminState>> = optional(
     "state",
-    Word(&STATES),
+    Word(&AdminState::WORDS),
     "ready",
     "The node's state from the start: drain takes no new clients and keeps those it has, maintenance takes nobody.",
 );

@@ -123,7 +123,7 @@ pub(in crate::config) static BODY: Key<OrNull<LongText>> =
 
 pub(in crate::config) static EXPECT: Key<OneOrSeveral<Statuses>> = dependent(
     "expect",
-    OneOrSeveral(Statuses { least: 100, most: 599 }),
+    OneOrSeveral(Statuses { least: 200, most: 599 }),
     || by_role(|role| role.http_probe().expect.iter().map(show_range).collect::<Vec<_>>().join(" and ")),
     "The statuses that are accepted: a status, a range, or a list of them.",
 );

@@ -20,7 +20,7 @@ fn every_error_says_place_value_and_remedy() {
     let mut wrong = String::new();
     let cases = ALL.concat();
     for case in cases.split("\n\n").filter(|case| !case.trim().is_empty()) {
-        let (text, expected) = changed(case);
+        let (text, expected) = changed(FARM, case);
         let found = folder.bad(&text).join("\n").replace("edge.yaml:", "");
         if found != expected || expected.is_empty() {
             wrong += &format!("{case}\n--- but found\n{found}\n\n");
@@ -29,9 +29,9 @@ fn every_error_says_place_value_and_remedy() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-/// The changed farm and the lines that are expected for it.
-pub(super) fn changed(case: &str) -> (String, String) {
-    let mut text = FARM.to_owned();
+/// The changed `base` and the lines that are expected for it.
+pub(super) fn changed(base: &str, case: &str) -> (String, String) {
+    let mut text = base.to_owned();
     let (mut from, mut to, mut expected) = (Vec::new(), Vec::new(), Vec::new());
     for line in case.lines().filter(|line| !line.is_empty()) {
         if let Some(line) = line.strip_prefix("- ") {

@@ -228,10 +228,10 @@ fn a_status_of_the_server_as_a_sign_of_health_is_a_warning() {
         ("500", &["11:73: pools.site.probe.http.expect: 500"]),
         ("\"200-500\"", &["11:73: pools.site.probe.http.expect: 200-500"]),
         (
-            "[503, \"200-299\", \"100-599\"]",
+            "[503, \"200-299\", \"200-599\"]",
             &[
                 "11:74: pools.site.probe.http.expect[0]: 503",
-                "11:90: pools.site.probe.http.expect[2]: 100-599",
+                "11:90: pools.site.probe.http.expect[2]: 200-599",
             ],
         ),
     ] {

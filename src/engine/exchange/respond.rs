@@ -33,7 +33,7 @@ impl<H: Handler> Exchange<'_, H> {
         let (facts, length, keep) = match self.rewrite(&mut held, head, &mut target, &upload) {
             Ok(rewritten) => rewritten,
             Err(fault) => {
-                self.summary.backend = BackendEnd::Faulty;
+                self.handler.attempted(&mut self.context, BackendEnd::Faulty, self.sent);
                 return Box::pin(self.fail(client, &Failure::UpstreamFault(fault), whole)).await;
             }
         };
@@ -81,7 +81,7 @@ impl<H: Handler> Exchange<'_, H> {
                                 Poll::Pending => {}
                             }
                         }
-                        return pending(client, &mut upload, &mut download, &patience, context);
+                        return pending(client, &mut upload, &mut download, uploading, &patience, context);
                     }
                 }
             }
@@ -106,13 +106,20 @@ impl<H: Handler> Exchange<'_, H> {
         .await;
         self.summary.request_bytes = upload.sent;
         self.summary.response_bytes = download.sent;
-        self.summary.backend = match &result {
-            Ok(()) => BackendEnd::Answered,
-            Err(DownloadError::Upstream) if client.deadline.has_passed() => BackendEnd::TimedOut,
-            Err(DownloadError::Upstream) => BackendEnd::Closed,
-            Err(DownloadError::Fault(_)) => BackendEnd::Faulty,
-            Err(DownloadError::Client) => BackendEnd::Unjudged,
+        let owes_body = !upload.is_done() && !upload_failed && !upload.is_blocked();
+        let late = client.deadline.has_passed();
+        let end = match &result {
+            Ok(()) => Some(BackendEnd::Answered),
+            Err(DownloadError::Upstream) if late => Some(BackendEnd::TimedOut),
+            // A server may give up on a body that does not come.
+            Err(DownloadError::Upstream) if owes_body => Some(BackendEnd::ClosedExcused),
+            Err(DownloadError::Upstream) => Some(BackendEnd::Closed),
+            Err(DownloadError::Fault(_)) => Some(BackendEnd::Faulty),
+            Err(DownloadError::Client) => None,
         };
+        if let Some(end) = end {
+            self.handler.attempted(&mut self.context, end, self.sent);
+        }
         match result {
             Ok(()) => {}
             Err(DownloadError::Fault(fault)) if !download.has_begun() => {
@@ -121,9 +128,9 @@ impl<H: Handler> Exchange<'_, H> {
             Err(error) => {
                 let sent = download.is_done();
                 self.summary.failure = Some(match error {
-                    DownloadError::Client if client.deadline.has_passed() => "client_timeout",
+                    DownloadError::Client if late => "client_timeout",
                     DownloadError::Client => "client_gone",
-                    DownloadError::Upstream if client.deadline.has_passed() => "upstream_timeout",
+                    DownloadError::Upstream if late => "upstream_timeout",
                     DownloadError::Upstream => "upstream_closed",
                     DownloadError::Fault(fault) => fault.reason(),
                 });
@@ -203,7 +210,7 @@ impl<H: Handler> Exchange<'_, H> {
         }
         self.summary.response_bytes = (held.len() - head) as u64;
         drop(held);
-        self.summary.backend = BackendEnd::Answered;
+        self.handler.attempted(&mut self.context, BackendEnd::Answered, self.sent);
         let (up, down) = Box::pin(tunnel(client, &mut upstream, patience)).await;
         self.summary.request_bytes += up;
         self.summary.response_bytes += down;
@@ -216,6 +223,7 @@ fn pending<T>(
     client: &Client,
     upload: &mut Upload,
     download: &mut Download,
+    uploading: bool,
     patience: &Patience,
     context: &Context<'_>,
 ) -> Poll<Result<T, DownloadError>> {
@@ -225,8 +233,13 @@ fn pending<T>(
         client.deadline.set(if blocked { patience.write } else { patience.read });
     }
     if client.deadline.poll_passed(context) {
-        let blocked = download.is_blocked();
-        return Poll::Ready(Err(if blocked { DownloadError::Client } else { DownloadError::Upstream }));
+        // A client that takes nothing, or owes its body: the backend may be waiting for that as well.
+        let client_is_late = download.is_blocked() || uploading && !upload.is_blocked();
+        return Poll::Ready(Err(if client_is_late {
+            DownloadError::Client
+        } else {
+            DownloadError::Upstream
+        }));
     }
     Poll::Pending
 }

@@ -4,7 +4,7 @@ use super::{Arrived, Broken, Exchange};
 use crate::engine::buffer::{Buffer, Class, poll_fill, write_all};
 use crate::engine::client::Client;
 use crate::engine::edits::{Afterwards, Edits, write_response};
-use crate::engine::handler::{Failure, Handler, Target};
+use crate::engine::handler::{BackendEnd, Failure, Handler, Target};
 use crate::engine::head::{FieldStorage, RequestFacts, Scan, Version, parse_response, scan};
 use crate::engine::refusal::{BodyFault, Refusal, ResponseFault};
 use crate::engine::serve::SCRATCH;
@@ -111,7 +111,7 @@ impl<H: Handler> Exchange<'_, H> {
         let deadline = &client.deadline;
         let first = self.head + sending.ready;
         let Some(held) = client.buffer.as_mut() else {
-            return Err(Broken { failure: Failure::ClientGone, again: false });
+            return Err(Broken { failure: Failure::ClientGone, end: None, again: false });
         };
         let data = &held.bytes()[..first];
         let written = write_all(&mut sending.upstream, data, |context| deadline.poll_passed(context)).await;
@@ -123,7 +123,12 @@ impl<H: Handler> Exchange<'_, H> {
             let safe =
                 self.facts.is_idempotent() && sending.whole || sending.reused && sending.has_unsent_body();
             let again = !timed_out && sending.target.binding.is_none() && safe;
-            return Err(Broken { failure, again });
+            let end = match (timed_out, sending.reused) {
+                (true, _) => BackendEnd::TimedOut,
+                (false, true) => BackendEnd::ClosedExcused,
+                (false, false) => BackendEnd::Closed,
+            };
+            return Err(Broken { failure, end: Some(end), again });
         }
         sending.upload.count(sending.ready);
         // What was sent stays in the buffer while it may have to be sent again.
@@ -139,7 +144,7 @@ impl<H: Handler> Exchange<'_, H> {
         let failure = match event {
             Event::Bytes => return Ok(()),
             Event::UpstreamEnd if waiting.has_too_much() => {
-                Failure::UpstreamFault(ResponseFault::Head(Refusal::HeadTooLarge))
+                return Err(Broken::by(ResponseFault::Head(Refusal::HeadTooLarge)));
             }
             Event::UpstreamEnd => {
                 // Nothing of the request's meaning can have been carried out, or carrying it out twice is
@@ -149,7 +154,11 @@ impl<H: Handler> Exchange<'_, H> {
                     && waiting.kept > 0
                     && waiting.interims == 0
                     && (untouched || sending.whole && self.facts.is_idempotent());
-                return Err(Broken { failure: Failure::UpstreamClosed, again });
+                // Both ends may close an idle connection, and a server may close one whose body does not come.
+                let stale = sending.reused && waiting.arrived.is_none();
+                let excused = stale || waiting.is_clients_turn(sending, &self.facts);
+                let end = if excused { BackendEnd::ClosedExcused } else { BackendEnd::Closed };
+                return Err(Broken { failure: Failure::UpstreamClosed, end: Some(end), again });
             }
             Event::ClientGone => Failure::ClientGone,
             Event::Fault(fault) => Failure::Body(*fault),
@@ -157,7 +166,8 @@ impl<H: Handler> Exchange<'_, H> {
             Event::Late if waiting.is_clients_turn(sending, &self.facts) => Failure::ClientTimeout,
             Event::Late => Failure::UpstreamTimeout,
         };
-        Err(Broken { failure, again: false })
+        let end = matches!(failure, Failure::UpstreamTimeout).then_some(BackendEnd::TimedOut);
+        Err(Broken { failure, end, again: false })
     }
 
     /// Relays an interim head; returns the buffer with a final one at its front.
@@ -184,7 +194,7 @@ impl<H: Handler> Exchange<'_, H> {
             let patience = &sending.target.origin.patience;
             let writing = client.write_all(&held.bytes()[..length], patience.write);
             if Box::pin(writing).await.is_err() {
-                return Err(Broken { failure: Failure::ClientGone, again: false });
+                return Err(Broken { failure: Failure::ClientGone, end: None, again: false });
             }
             client.deadline.set(patience.read);
         }
@@ -316,7 +326,7 @@ impl Waiting {
 impl Broken {
     /// By a backend that does not speak HTTP as it must be.
     fn by(fault: ResponseFault) -> Self {
-        Self { failure: Failure::UpstreamFault(fault), again: false }
+        Self { failure: Failure::UpstreamFault(fault), end: Some(BackendEnd::Faulty), again: false }
     }
 }
 

@@ -174,8 +174,18 @@ impl Pin {
     }
 
     pub(super) fn expired(&self, tick: u32, idle_ticks: u32) -> bool {
-        let lifetime = if self.provisional { PROVISIONAL_TICKS.min(idle_ticks) } else { idle_ticks };
-        self.in_flight == 0 && tick.saturating_sub(self.last_seen) >= lifetime
+        self.in_flight == 0 && tick.saturating_sub(self.last_seen) >= self.lifetime(idle_ticks)
+    }
+
+    /// In how long it expires if nobody uses it; none while requests are in flight.
+    pub(super) fn expires_in(&self, tick: u32, idle_ticks: u32) -> Option<std::time::Duration> {
+        let left = self.lifetime(idle_ticks).saturating_sub(tick.saturating_sub(self.last_seen));
+        (self.in_flight == 0).then(|| std::time::Duration::from_millis(u64::from(left) * TICK_MILLIS))
+    }
+
+    /// How many ticks it outlives its last use.
+    fn lifetime(&self, idle_ticks: u32) -> u32 {
+        if self.provisional { PROVISIONAL_TICKS.min(idle_ticks) } else { idle_ticks }
     }
 }
 

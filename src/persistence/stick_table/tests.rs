@@ -39,6 +39,23 @@ fn has(table: &StickTable, number: u128, now: Millis) -> bool {
     table.update(key(number), now, |_| ()).is_some()
 }
 
+#[test]
+fn to_look_at_a_pin_is_no_use_of_it() {
+    let table = StickTable::new(limits(2, true));
+    enter(&table, 1, at(0)).unwrap();
+    enter(&table, 2, at(1)).unwrap();
+    let (pin, left) = table.peek(key(1), at(60)).unwrap();
+    assert_eq!((pin.node, pin.in_flight, left), (NodeId(1), 0, Some(Duration::from_secs(4))));
+    enter(&table, 3, at(61)).unwrap();
+    assert_eq!(table.peek(key(1), at(62)), None, "it was the oldest still");
+    assert!(table.peek(key(2), at(100)).is_some() && table.peek(key(2), at(101)).is_none(), "it expires");
+    table.update(key(3), at(61), |pin| pin.in_flight = 1).unwrap();
+    assert_eq!(table.peek(key(3), at(1000)).unwrap().1, None, "not while a request is in flight");
+    let provisional = Pin::provisional(NodeId(1), at(70));
+    table.update_or_insert(key(4), at(70), provisional, |_, _| ()).unwrap();
+    assert_eq!(table.peek(key(4), at(75)).unwrap().1, Some(Duration::from_millis(1500)));
+}
+
 /// What is in the table, expired or not.
 fn contents(table: &StickTable) -> Vec<(Key, Pin)> {
     let mut all = Vec::new();

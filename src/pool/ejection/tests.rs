@@ -2,8 +2,8 @@ use super::RequestFailure::{Closed, TimedOut};
 use super::*;
 use proptest::prelude::*;
 
-fn at(millis: u64) -> Millis {
-    Millis(millis)
+fn at(millis: u64) -> Micros {
+    Millis(millis).into()
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn an_answer_starts_the_count_anew() {
         assert_eq!(streak.failed(Closed, at(10 * round + 1), at(10 * round + 2), 3), None);
         if round % 2 == 1 {
             assert!(streak.is_troubled());
-            streak.answered();
+            streak.answered(at(100_000));
             assert!(!streak.is_troubled());
         }
     }
@@ -57,14 +57,14 @@ fn on_probation_one_failure_is_too_many() {
     );
     streak.ejected();
     streak.taken_back(at(2000));
-    streak.answered();
+    streak.answered(at(100_000));
     assert_eq!(streak.failed(Closed, at(2001), at(2002), 5), None, "it has answered since");
 }
 
 #[test]
 fn that_it_is_spared_is_told_once_a_minute() {
     let mut streak = Streak::default();
-    let told: Vec<u64> = (0..200_000).step_by(1000).filter(|now| streak.spared(at(*now))).collect();
+    let told: Vec<u64> = (0..200_000).step_by(1000).filter(|now| streak.spared(Millis(*now))).collect();
     assert_eq!(told, [0, 60_000, 120_000, 180_000]);
 }
 
@@ -121,7 +121,7 @@ proptest! {
             now += pause;
             match event {
                 Event::Answered => {
-                    streak.answered();
+                    streak.answered(at(100_000));
                     history.push((event, now, false));
                 }
                 Event::TakenBack => {

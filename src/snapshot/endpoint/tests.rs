@@ -39,7 +39,13 @@ fn pool<const N: usize>(names: [&str; N], connect_proves: bool) -> PoolTargets {
 /// A request that is sent at `now` and closed a millisecond later.
 fn closed(pool: &PoolTargets, node: usize, now: u64) -> Option<Ejection> {
     let how = RequestFailure::Closed;
-    pool.request_failed(&pool.endpoints[node], how, "upstream_closed", Millis(now), Millis(now + 1))
+    pool.request_failed(
+        &pool.endpoints[node],
+        how,
+        "upstream_closed",
+        Millis(now).into(),
+        Millis(now + 1).into(),
+    )
 }
 
 fn ejected(found: Option<Ejection>) -> bool {
@@ -84,7 +90,7 @@ fn probation_ends_with_an_answer() {
     let again = closed(&pool, 0, 40_001);
     assert_eq!(again, Some(Ejection::Ejected(TooMany { failures: 1, on_probation: true })));
     assert!(a.take_back(Millis(80_000)));
-    a.answered();
+    a.answered(|| Micros(u64::MAX));
     assert!(closed(&pool, 0, 80_001).is_none());
 }
 

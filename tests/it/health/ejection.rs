@@ -1,6 +1,6 @@
 //! Nodes that accept requests and fail them.
 
-use super::{RARE, farm};
+use super::{RARE, farm, pinned};
 use crate::support::client::{Client, once, post};
 use crate::support::edge::Edge;
 use crate::support::http::answer;
@@ -110,6 +110,64 @@ fn a_node_that_breaks_connections_is_ejected_for_a_time() {
     assert_eq!((&failed["failure"], &failed["node"]), (&"upstream_closed".into(), &"bad".into()));
 }
 
+/// Five that never overlap are five, however quickly they follow.
+#[test]
+fn each_failure_counts_that_began_after_the_one_before() {
+    let (bad, good) = (Node::new("bad", Manner::Close), Node::new("good", Manner::Answer));
+    let nodes = [("bad", &bad), ("good", &good)];
+    let edge = edge(&nodes, "ejection: { consecutive_failures: 5, for: 10m },");
+    let mut failed = 0;
+    while failed < 5 {
+        failed += usize::from(once(edge.address("web"), post("/x", "body")).status() == 502);
+    }
+    edge.message("WARN p/bad is ejected for 600s after 5 failed requests in a row: upstream_closed");
+    assert_eq!(bad.served(), 5);
+}
+
+/// A client that lets its body wait is not the node's failure, whichever of the two gives up.
+#[test]
+fn a_client_that_stalls_ejects_nobody() {
+    let hasty = Origin::start(|mut conn| {
+        // It answers before the body is there and then waits for it.
+        if conn.head().is_some() {
+            conn.send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
+            let _ = conn.head();
+        }
+    });
+    let strict = Origin::start(|mut conn| {
+        if conn.head().is_some() {
+            conn.reset();
+        }
+    });
+    for (name, origin, status) in [("hasty", &hasty, 200), ("strict", &strict, 502)] {
+        let good = Node::new("good", Manner::Answer);
+        let yaml = farm(
+            &[(name, origin.port(0)), ("good", good.origin.port(0))],
+            &format!(
+                "probe: {{ tcp: {{}}, {RARE} }}, timeouts: {{ read: 100ms }}, \
+                 ejection: {{ consecutive_failures: 1, for: 10m }},"
+            ),
+            "",
+        );
+        let edge = Edge::start(&yaml);
+        let mut stalled = 0;
+        while stalled < 3 {
+            let mut client = Client::connect(edge.address("web"));
+            client.send("POST /stall HTTP/1.1\r\nHost: edge.test\r\nContent-Length: 1000\r\n\r\nabc");
+            let head = client.wire.head();
+            if head.is_ok_and(|head| head.is_some_and(|head| head.status() == status)) {
+                stalled += 1;
+            }
+            let entry = edge.next_request(|_| true);
+            if entry["node"] == name && status == 200 {
+                assert_eq!(entry["failure"], "client_timeout", "{entry}");
+            }
+        }
+        assert!(!edge.log().contains("is ejected"), "{name}");
+        assert!(!edge.log().contains("is kept"), "{name}");
+    }
+}
+
 #[test]
 fn a_node_that_is_silent_is_ejected() {
     let (bad, good) = (Node::new("bad", Manner::Silence), Node::new("good", Manner::Answer));
@@ -190,4 +248,42 @@ fn connections_that_break_together_are_one_failure() {
     // From now on the node breaks each by itself.
     requests_until(&edge, "WARN p/one is ejected for 600s after 2 failed requests in a row: upstream_closed");
     assert_eq!(once(edge.address("web"), post("/x", "body")).expect(200).text(), "other");
+}
+
+/// Whoever comes after the node that failed has nothing to do with it.
+#[test]
+fn a_failure_is_booked_where_it_happened() {
+    let gate = Arc::new(Gate::default());
+    let held = gate.clone();
+    let dying = Origin::start(move |mut conn: Conn| {
+        if conn.request().is_some() {
+            held.wait();
+            conn.reset();
+        }
+    });
+    let well = [Node::new("well", Manner::Answer), Node::new("other", Manner::Answer)];
+    let nodes =
+        [("dying", dying.port(0)), ("well", well[0].origin.port(0)), ("other", well[1].origin.port(0))];
+    let pool = format!("probe: {{ tcp: {{}}, {RARE} }}, ejection: {{ consecutive_failures: 1, for: 10m }},");
+    let edge = Edge::start(&farm(&nodes, &pool, &pinned("first_choice: round_robin, hold: 300ms")));
+    let ask = |n: u8| {
+        let mut client = Client::connect_from(&format!("127.0.0.{n}"), edge.address("web"));
+        client.send("GET /x HTTP/1.1\r\nHost: edge.test\r\n\r\n");
+        client
+    };
+    let mut clients = [ask(11), ask(12), ask(13)];
+    gate.arrived(1);
+    dying.refuse_on(0);
+    gate.open();
+    let statuses: Vec<u16> = clients.iter_mut().map(|client| client.response().status()).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 502).count(), 1, "{statuses:?}");
+    let failed = edge.next_request(|entry| entry["status"] == 502);
+    assert_eq!((&failed["node"], &failed["failure"]), (&"dying".into(), &"upstream_closed".into()));
+    let metrics = edge.metrics();
+    for node in ["well", "other"] {
+        assert_eq!(metrics.value("backend_request_failures_total", &[("node", node)]), 0.0, "{node}");
+        assert_eq!(metrics.value("backend_ejections_total", &[("node", node)]), 0.0, "{node}");
+        assert_eq!(metrics.value("backend_up", &[("node", node)]), 1.0, "{node}");
+    }
+    assert!(metrics.value("backend_request_failures_total", &[("node", "dying")]) >= 1.0);
 }

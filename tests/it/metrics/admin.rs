@@ -1,7 +1,7 @@
 //! The admin listener itself.
 
-use crate::support::client::{Client, all_but_the_one_closed, get, once};
-use crate::support::edge::{Edge, command, finish, said, write};
+use crate::support::client::{Client, all_but_the_one_closed, get, once, once_from};
+use crate::support::edge::{Edge, write};
 use crate::support::farm::{ONE_PROBE, single};
 use crate::support::http::answer;
 use crate::support::origin::Origin;
@@ -19,7 +19,7 @@ fn request(method: &str, path: &str, fields: &str) -> String {
 }
 
 #[test]
-fn it_has_three_paths_and_takes_get() {
+fn it_has_four_paths_and_takes_get() {
     let origin = origin();
     let edge = Edge::start(&single(&origin, "", ""));
     let admin = edge.admin();
@@ -29,11 +29,12 @@ fn it_has_three_paths_and_takes_get() {
     let media_type = metrics.head.value("content-type");
     assert_eq!(media_type, Some("text/plain; version=0.0.4; charset=utf-8"));
     assert_eq!(metrics.head.value("cache-control"), Some("no-store"));
+    let nothing = once(admin, get("/")).expect(404);
+    assert_eq!(nothing.text(), "there is /metrics, /clients/ADDRESS, /healthz and /readyz\n");
     // One connection serves scrape after scrape, and whatever else comes.
     let mut client = Client::connect(admin);
     for _ in 0..3 {
         client.exchange(get("/metrics")).expect(200);
-        client.exchange(get("/")).expect(404);
         let refused = client.exchange(request("POST", "/metrics", "Content-Length: 0\r\n")).expect(405);
         assert_eq!(refused.head.value("allow"), Some("GET, HEAD"));
     }
@@ -80,17 +81,39 @@ fn it_can_be_turned_off() {
     assert!(!edge.log().contains("admin_listening"), "{}", edge.log());
 }
 
+/// Such as by the edge before, which keeps it until it has ended.
 #[test]
-fn its_port_in_use_is_told() {
+fn its_port_in_use_holds_nothing_up() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap().to_string();
+    let address = taken.local_addr().unwrap();
     let origin = origin();
-    let folder = tempfile::tempdir().unwrap();
-    let yaml = single(&origin, "", &format!("admin: {{ bind: \"{address}\" }}\n"));
-    let output = finish(command(["run", "--config"]).arg(write(folder.path(), "edge.yaml", &yaml)));
-    assert_eq!(output.status.code(), Some(1));
-    let said = said(&output);
-    assert!(said.contains(&format!("listener admin cannot listen on {address}: another process")), "{said}");
+    let edge = Edge::start(&single(&origin, "", &format!("admin: {{ bind: \"{address}\" }}\n")));
+    edge.message(&format!(
+        "listener admin cannot listen on {address}: another process listens there; it is tried"
+    ));
+    once(edge.address("web"), get("/x")).expect(200);
+    drop(taken);
+    assert_eq!(edge.admin(), address);
+    once(address, get("/healthz")).expect(200);
+}
+
+#[test]
+fn nobody_keeps_the_others_from_looking() {
+    let origin = origin();
+    let edge = Edge::start(&single(&origin, "", ""));
+    let admin = edge.admin();
+    // All it gets, and more.
+    let mut greedy: Vec<Client> = (0..100).map(|_| Client::connect_from("127.0.0.66", admin)).collect();
+    once_from("127.0.0.67", admin, get("/metrics")).expect(200);
+    let served = greedy.iter_mut().filter_map(|client| {
+        client.wire.send(get("/metrics").as_bytes()).ok()?;
+        client.try_response("GET").ok()
+    });
+    assert_eq!(served.count(), 16);
+    // A question without the token's worth ends its connection.
+    let mut passing = Client::connect_from("127.0.0.67", admin);
+    passing.exchange(get("/healthz")).expect(200);
+    passing.expect_closed();
 }
 
 #[test]

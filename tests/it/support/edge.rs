@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
 use tempfile::TempDir;
 
 #[derive(Default)]
@@ -155,6 +156,20 @@ impl Edge {
     #[track_caller]
     pub fn metrics(&self) -> Metrics {
         Metrics::parse(&once(self.admin(), get("/metrics")).expect(200).text())
+    }
+
+    /// Waits until no request of a client that has a pin is in flight any more: a response is read, and its line
+    /// logged, a moment before the pin is let go.
+    #[track_caller]
+    pub fn let_go_of(&self, client: &str) {
+        let begun = Instant::now();
+        loop {
+            let told = once(self.admin(), get(&format!("/clients/{client}"))).expect(200).text();
+            if told.contains("\"in_flight\":0,") {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "a request stays in flight: {told}");
+        }
     }
 
     /// Its process.

@@ -269,7 +269,7 @@ pub(super) const PROBES: &str = r##"
 11:107: pools.site.probe.http.contains: 0 bytes, expected a text of 1 byte to 1KiB, or null for none
 11:117: pools.site.probe.http.body: 0 bytes, expected a text of 1 byte to 64KiB, or null for none
 11:130: pools.site.probe.http.headers: a list, expected a mapping of fields' names to their values
-11:142: pools.site.probe.http.expect: an empty list, expected a status or a range within 100 to 599, such as 204 or "200-399"
+11:142: pools.site.probe.http.expect: an empty list, expected a status or a range within 200 to 599, such as 204 or "200-399"
 
 - role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, b], port: 80, probe: { http: { path: "/a b", host: "a b" } }
@@ -324,7 +324,7 @@ pub(super) const PROBES: &str = r##"
 
 - role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, b], port: 80, probe: { http: { headers: { "a b": x, X-One: 1, x-one: 2, X-Two: "a\nb", X-Three: "é", X-Four: null } } }
-11:83: pools.site.probe.http.headers.a b: a b, expected a field's name: letters, digits and !#$%&'*+-.^_`|~
+11:74: pools.site.probe.http.headers: a b, expected a field's name: letters, digits and !#$%&'*+-.^_`|~
 11:103: pools.site.probe.http.headers.x-one: x-one, expected each field once, and X-One is the same
 11:113: pools.site.probe.http.headers.X-Two: a\nb, expected visible ASCII characters, spaces and tabs
 11:130: pools.site.probe.http.headers.X-Three: é, expected visible ASCII characters, spaces and tabs
@@ -333,8 +333,17 @@ pub(super) const PROBES: &str = r##"
 - role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, b], port: 80, probe: { http: { headers: { authorization: "x\ry", Cookie: ["secret"], Proxy-Authorization: "${MISSING}" } } }
 11:91: pools.site.probe.http.headers.authorization: (not shown), expected visible ASCII characters, spaces and tabs
-11:107: pools.site.probe.http.headers.Cookie: a list, expected visible ASCII characters, spaces and tabs
-11:140: pools.site.probe.http.headers.Proxy-Authorization: ${MISSING}, the environment has no variable MISSING
+11:107: pools.site.probe.http.headers.Cookie: (not shown), expected visible ASCII characters, spaces and tabs
+11:140: pools.site.probe.http.headers.Proxy-Authorization: (not shown), the environment has no variable MISSING
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { headers: "Authorization: Basic secret" } }
+11:74: pools.site.probe.http.headers: (not shown), expected a mapping of fields' names to their values
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, probe: { http: { headers: { Authorization: "secret${NO", "Authorization: secret": x } } }
+11:74: pools.site.probe.http.headers: Authorization, expected a field's name: letters, digits and !#$%&'*+-.^_`|~
+11:91: pools.site.probe.http.headers.Authorization: (not shown), expected } behind the variable's name
 
 - role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, b], port: 80, probe: { http: { headers: { Authorization: "${LINES}", X-Lines: "${LINES}" } } }
@@ -343,30 +352,30 @@ pub(super) const PROBES: &str = r##"
 
 - role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, b], port: 80, probe: { http: { expect: 99 } }
-11:73: pools.site.probe.http.expect: 99, expected a status or a range within 100 to 599, such as 204 or "200-399"
+11:73: pools.site.probe.http.expect: 99, expected a status or a range within 200 to 599, such as 204 or "200-399"
 
 - role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, b], port: 80, probe: { http: { expect: 600 } }
-11:73: pools.site.probe.http.expect: 600, expected a status or a range within 100 to 599, such as 204 or "200-399"
+11:73: pools.site.probe.http.expect: 600, expected a status or a range within 200 to 599, such as 204 or "200-399"
 
 - role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, b], port: 80, probe: { http: { expect: ["200-600", 2xx, "200-", -200, "0200", "200 - 299", null, [200]] } }
-11:74: pools.site.probe.http.expect[0]: 200-600, expected a status or a range within 100 to 599, such as 204 or "200-399"
-11:85: pools.site.probe.http.expect[1]: 2xx, expected a status or a range within 100 to 599, such as 204 or "200-399"
-11:90: pools.site.probe.http.expect[2]: 200-, expected a status or a range within 100 to 599, such as 204 or "200-399"
-11:98: pools.site.probe.http.expect[3]: -200, expected a status or a range within 100 to 599, such as 204 or "200-399"
-11:104: pools.site.probe.http.expect[4]: 0200, expected a status or a range within 100 to 599, such as 204 or "200-399"
-11:112: pools.site.probe.http.expect[5]: 200 - 299, expected a status or a range within 100 to 599, such as 204 or "200-399"
-11:125: pools.site.probe.http.expect[6]: null, expected a status or a range within 100 to 599, such as 204 or "200-399"
-11:131: pools.site.probe.http.expect[7]: a list, expected a status or a range within 100 to 599, such as 204 or "200-399"
+11:74: pools.site.probe.http.expect[0]: 200-600, expected a status or a range within 200 to 599, such as 204 or "200-399"
+11:85: pools.site.probe.http.expect[1]: 2xx, expected a status or a range within 200 to 599, such as 204 or "200-399"
+11:90: pools.site.probe.http.expect[2]: 200-, expected a status or a range within 200 to 599, such as 204 or "200-399"
+11:98: pools.site.probe.http.expect[3]: -200, expected a status or a range within 200 to 599, such as 204 or "200-399"
+11:104: pools.site.probe.http.expect[4]: 0200, expected a status or a range within 200 to 599, such as 204 or "200-399"
+11:112: pools.site.probe.http.expect[5]: 200 - 299, expected a status or a range within 200 to 599, such as 204 or "200-399"
+11:125: pools.site.probe.http.expect[6]: null, expected a status or a range within 200 to 599, such as 204 or "200-399"
+11:131: pools.site.probe.http.expect[7]: a list, expected a status or a range within 200 to 599, such as 204 or "200-399"
 
 - role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, b], port: 80, probe: { http: { expect: "399-200" } }
 11:73: pools.site.probe.http.expect: 399-200, expected 200-399, the lower status first
 
 - role: none, nodes: [a, b], port: 80
-+ role: none, nodes: [a, b], port: 80, probe: { http: { expect: [204, "599-100"] } }
-11:79: pools.site.probe.http.expect[1]: 599-100, expected 100-599, the lower status first
++ role: none, nodes: [a, b], port: 80, probe: { http: { expect: [204, "599-200"] } }
+11:79: pools.site.probe.http.expect[1]: 599-200, expected 200-599, the lower status first
 
 - role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, { node: b, probe: { http: { body: x } } }], port: 80, probe: { http: { method: GET, contains: x } }
