@@ -128,6 +128,9 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "edge")]
 pub mod engine;
+#[cfg(all(feature = "edge", any(test, feature = "fuzzing")))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "edge")]
 pub mod health;
 pub mod id;

@@ -254,5 +254,7 @@ impl BodyReader {
     }
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod plain;
 #[cfg(test)]
 mod tests;

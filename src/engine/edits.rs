@@ -105,7 +105,7 @@ fn copy_kept(fields: &Fields<'_, '_>, dropped: u128, out: &mut Vec<u8>) {
 }
 
 /// Writes the head to send upstream: origin-form, HTTP/1.1, hop-by-hop fields gone, edits applied.
-pub(super) fn write_request(head: &RequestHead<'_, '_>, edits: &Edits<'_>, out: &mut Vec<u8>) {
+pub(crate) fn write_request(head: &RequestHead<'_, '_>, edits: &Edits<'_>, out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(head.method.as_bytes());
     out.push(b' ');
@@ -123,7 +123,7 @@ pub(super) fn write_request(head: &RequestHead<'_, '_>, edits: &Edits<'_>, out: 
 
 /// How the client's connection goes on after a response, as its head must say it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Afterwards {
+pub(crate) enum Afterwards {
     /// It is kept, as HTTP/1.1 takes for granted.
     Keep,
     /// It is kept, as an HTTP/1.0 client must be told.
@@ -135,7 +135,7 @@ pub(super) enum Afterwards {
 }
 
 /// Writes the head to send downstream.
-pub(super) fn write_response(
+pub(crate) fn write_response(
     head: &ResponseHead<'_, '_>,
     edits: &Edits<'_>,
     afterwards: Afterwards,

@@ -70,13 +70,13 @@ pub(super) fn is_token(bytes: &[u8]) -> bool {
 
 /// `tchar` of RFC 9110 section 5.6.2.
 #[inline]
-pub(super) fn is_token_byte(byte: u8) -> bool {
+pub(crate) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// A byte that may be in a field value (RFC 9110 section 5.5): HTAB, SP, visible ASCII, and opaque bytes from 0x80.
 #[inline]
-pub(super) fn is_value_byte(byte: u8) -> bool {
+pub(crate) fn is_value_byte(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 

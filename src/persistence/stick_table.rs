@@ -15,6 +15,7 @@ mod entry;
 mod evict;
 mod node_counts;
 mod shard;
+mod slot;
 #[cfg(test)]
 mod tests;
 
@@ -22,10 +23,11 @@ pub use entry::{Key, Pin};
 
 use crate::clock::Millis;
 use crate::id::NodeId;
-use entry::{PROVISIONAL_TICKS, Slot, tick};
+use entry::{PROVISIONAL_TICKS, tick};
 use node_counts::NodeCounts;
-use parking_lot::{Mutex, MutexGuard};
-use shard::Shard;
+use parking_lot::Mutex;
+use shard::{Met, Shard};
+use slot::Slot;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -49,15 +51,26 @@ pub struct Full;
 #[derive(Debug)]
 pub struct StickTable {
     shards: Box<[Part]>,
+    /// No pin of the shard of this number that could be evicted ranks lower. Written under its lock, and only when
+    /// it changes, which a hit does not do; side by side, because an eviction reads them all.
+    bounds: Box<[AtomicU64]>,
     hasher: foldhash::fast::RandomState,
     counts: NodeCounts,
-    len: AtomicUsize,
     capacity: AtomicUsize,
     evict: AtomicBool,
     idle_ticks: AtomicU32,
     /// The latest tick anybody told: when a request is dropped, nobody tells the time.
     latest: AtomicU32,
     cursor: Mutex<(usize, usize)>,
+    tally: Tally,
+}
+
+/// What new pins write, apart from what every request reads: on one cache line each new pin would cost the other
+/// processors a miss.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Tally {
+    len: AtomicUsize,
     evictions: AtomicU64,
     refusals: AtomicU64,
     expirations: AtomicU64,
@@ -66,13 +79,10 @@ pub struct StickTable {
 /// One shard, on cache lines of its own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Part {
-    shard: Mutex<Shard>,
-    /// No pin here that could be evicted ranks lower. Written under the lock, read without.
-    bound: AtomicU64,
-}
+struct Part(Mutex<Shard>);
 
-const LARGEST_SINGLE: usize = 4096;
+/// A shard for so many pins: few enough that two threads seldom want the same one.
+const PINS_PER_SHARD: usize = 64;
 const MOST_SHARDS: usize = 64;
 /// Buckets looked at under one hold of a shard's lock while sweeping.
 const SWEEP_SLICE: usize = 512;
@@ -81,7 +91,7 @@ impl StickTable {
     /// An empty table. Its number of shards is fixed by the capacity it starts with.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        let shards = limits.capacity.div_ceil(LARGEST_SINGLE).clamp(1, MOST_SHARDS);
+        let shards = (limits.capacity / PINS_PER_SHARD).clamp(1, MOST_SHARDS);
         Self::with_shards(limits, shards.next_power_of_two())
     }
 
@@ -89,17 +99,15 @@ impl StickTable {
     fn with_shards(limits: Limits, shards: usize) -> Self {
         let table = Self {
             shards: (0..shards).map(|_| Part::default()).collect(),
+            bounds: (0..shards).map(|_| AtomicU64::new(0)).collect(),
             hasher: foldhash::fast::RandomState::default(),
             counts: NodeCounts::default(),
-            len: AtomicUsize::new(0),
             capacity: AtomicUsize::new(0),
             evict: AtomicBool::new(true),
             idle_ticks: AtomicU32::new(0),
             latest: AtomicU32::new(0),
             cursor: Mutex::new((0, 0)),
-            evictions: AtomicU64::new(0),
-            refusals: AtomicU64::new(0),
-            expirations: AtomicU64::new(0),
+            tally: Tally::default(),
         };
         table.set_limits(limits);
         table
@@ -119,12 +127,8 @@ impl StickTable {
     /// Runs `change` on the pin of `key`, in one critical section. None if there is no pin (any more).
     pub fn update<R>(&self, key: Key, now: Millis, change: impl FnOnce(&mut Pin) -> R) -> Option<R> {
         let tick = self.note(now);
-        let (part, hash) = self.part(key);
-        let mut shard = part.shard.lock();
-        if self.drop_expired(&mut shard, hash, key, tick) {
-            return None;
-        }
-        self.change(part, &mut shard, hash, key, change)
+        let (place, hash) = self.place(key);
+        self.change(place, &mut self.shards[place].0.lock(), hash, key, Some(tick), change)
     }
 
     /// Runs `change` on the pin of `key`, or on `pin` entered for it; `change` is told which (true: it was
@@ -140,25 +144,31 @@ impl StickTable {
         change: impl FnOnce(&mut Pin, bool) -> R,
     ) -> Result<R, Full> {
         let tick = self.note(now);
-        let (part, hash) = self.part(key);
+        let (place, hash) = self.place(key);
+        let part = &self.shards[place].0;
         {
-            let mut shard = part.shard.lock();
-            self.drop_expired(&mut shard, hash, key, tick);
-            if shard.find(hash, key).is_some() {
-                return self.change(part, &mut shard, hash, key, |pin| change(pin, true)).ok_or(Full);
+            let mut shard = part.lock();
+            let idle = self.idle_ticks.load(Ordering::Relaxed);
+            match shard.find(hash, key) {
+                Some(slot) if slot.expired(tick, idle) => self.expire(&mut shard, hash, key),
+                Some(_) => {
+                    let change = |pin: &mut Pin| change(pin, true);
+                    return self.change(place, &mut shard, hash, key, None, change).ok_or(Full);
+                }
+                None => {}
             }
         }
         // Room is made without holding a shard: the oldest pin may be in any of them.
         self.reserve(tick)?;
-        let mut shard = part.shard.lock();
+        let mut shard = part.lock();
         let there = shard.find(hash, key).is_some();
         if there {
-            self.len.fetch_sub(1, Ordering::Relaxed);
+            self.tally.len.fetch_sub(1, Ordering::Relaxed);
         } else {
-            shard.insert(hash, Slot { key, pin, order: 0 }, &self.hasher);
+            shard.insert(hash, Slot::new(key, &pin), &self.hasher);
             self.counts.add(pin.node);
         }
-        self.change(part, &mut shard, hash, key, |pin| change(pin, there)).ok_or(Full)
+        self.change(place, &mut shard, hash, key, None, |pin| change(pin, there)).ok_or(Full)
     }
 
     /// One request fewer in flight, by somebody who has no clock: the pin is renewed to the latest moment the
@@ -174,9 +184,8 @@ impl StickTable {
     }
 
     fn end(&self, key: Key, tick: u32) {
-        let (part, hash) = self.part(key);
-        let mut shard = part.shard.lock();
-        let _ = self.change(part, &mut shard, hash, key, |pin| {
+        let (place, hash) = self.place(key);
+        let _ = self.change(place, &mut self.shards[place].0.lock(), hash, key, None, |pin| {
             pin.in_flight = pin.in_flight.saturating_sub(1);
             pin.touch(tick);
         });
@@ -184,9 +193,9 @@ impl StickTable {
 
     /// Removes a pin unless it has requests in flight. True if it did.
     pub fn remove(&self, key: Key) -> bool {
-        let (part, hash) = self.part(key);
-        let mut shard = part.shard.lock();
-        if shard.find(hash, key).is_none_or(|pin| pin.in_flight > 0) {
+        let (place, hash) = self.place(key);
+        let mut shard = self.shards[place].0.lock();
+        if !shard.find(hash, key).is_some_and(Slot::evictable) {
             return false;
         }
         self.take_out(&mut shard, hash, key);
@@ -206,12 +215,12 @@ impl StickTable {
                 *cursor = (0, 0);
                 return true;
             };
-            let mut shard = part.shard.lock();
+            let mut shard = part.0.lock();
             let end = shard.buckets().min(bucket + left.min(SWEEP_SLICE));
             for bucket in bucket..end {
-                if let Some(pin) = shard.remove_at_if(bucket, |pin| pin.expired(tick, idle)) {
-                    self.count_out(pin.node);
-                    self.expirations.fetch_add(1, Ordering::Relaxed);
+                if let Some(slot) = shard.remove_at_if(bucket, |slot| slot.expired(tick, idle)) {
+                    self.count_out(slot.node());
+                    self.tally.expirations.fetch_add(1, Ordering::Relaxed);
                 }
             }
             left -= (end - bucket).clamp(1, left);
@@ -231,9 +240,10 @@ impl StickTable {
     pub fn peek(&self, key: Key, now: Millis) -> Option<(Pin, Option<Duration>)> {
         let tick = tick(now);
         let idle = self.idle_ticks.load(Ordering::Relaxed);
-        let (part, hash) = self.part(key);
-        let pin = *part.shard.lock().find(hash, key)?;
-        (!pin.expired(tick, idle)).then(|| (pin, pin.expires_in(tick, idle)))
+        let (place, hash) = self.place(key);
+        let slot = *self.shards[place].0.lock().find(hash, key)?;
+        let pin = slot.pin();
+        (!slot.expired(tick, idle)).then(|| (pin, pin.expires_in(tick, idle)))
     }
 
     /// Shows every pin that has not expired, shard by shard; `look` runs under a shard's lock.
@@ -241,8 +251,8 @@ impl StickTable {
         let tick = tick(now);
         let idle = self.idle_ticks.load(Ordering::Relaxed);
         for part in &self.shards {
-            for slot in part.shard.lock().iter().filter(|slot| !slot.pin.expired(tick, idle)) {
-                look(slot.key, &slot.pin);
+            for slot in part.0.lock().iter().filter(|slot| !slot.expired(tick, idle)) {
+                look(slot.key(), &slot.pin());
             }
         }
     }
@@ -250,7 +260,7 @@ impl StickTable {
     /// Pins in the table, expired ones that no sweep has met yet among them.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len.load(Ordering::Relaxed)
+        self.tally.len.load(Ordering::Relaxed)
     }
 
     /// Whether there is none.
@@ -274,19 +284,19 @@ impl StickTable {
     /// Pins that made room for others, since the process started.
     #[must_use]
     pub fn evictions(&self) -> u64 {
-        self.evictions.load(Ordering::Relaxed)
+        self.tally.evictions.load(Ordering::Relaxed)
     }
 
     /// Pins there was no room for.
     #[must_use]
     pub fn refusals(&self) -> u64 {
-        self.refusals.load(Ordering::Relaxed)
+        self.tally.refusals.load(Ordering::Relaxed)
     }
 
     /// Pins that idled too long.
     #[must_use]
     pub fn expirations(&self) -> u64 {
-        self.expirations.load(Ordering::Relaxed)
+        self.tally.expirations.load(Ordering::Relaxed)
     }
 
     /// Bytes a pin takes in a table that is as full as it gets before it grows.
@@ -295,7 +305,8 @@ impl StickTable {
     /// Bytes the table has allocated now. Locks every shard once.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.shards.iter().map(|part| size_of::<Part>() + part.shard.lock().bytes()).sum()
+        let shard = |part: &Part| size_of::<Part>() + size_of::<AtomicU64>() + part.0.lock().bytes();
+        self.shards.iter().map(shard).sum()
     }
 
     /// The moment `now` as a tick, remembered for those who have no clock.
@@ -307,53 +318,64 @@ impl StickTable {
         tick
     }
 
-    fn part(&self, key: Key) -> (&Part, u64) {
+    /// The shard of a key, and the key's hash.
+    #[inline]
+    fn place(&self, key: Key) -> (usize, u64) {
         let hash = self.hasher.hash_one(key);
         // hashbrown takes the lowest bits and the seven highest.
         let place = usize::try_from(hash >> 32 & 0xff_ffff).unwrap_or(0) & (self.shards.len() - 1);
-        (&self.shards[place], hash)
+        (place, hash)
     }
 
-    /// The one place where pins change: keeps the counts and the order of eviction right.
+    /// The one place where pins change: keeps the counts and the order of eviction right. Given a tick, a pin that
+    /// has expired by then is removed instead.
+    #[inline]
     fn change<R>(
         &self,
-        part: &Part,
-        shard: &mut MutexGuard<'_, Shard>,
+        place: usize,
+        shard: &mut Shard,
         hash: u64,
         key: Key,
+        expired_by: Option<u32>,
         change: impl FnOnce(&mut Pin) -> R,
     ) -> Option<R> {
-        let ((before, result), slot) = shard.use_pin(hash, key, |pin| (pin.node, change(pin)))?;
-        if slot.pin.node != before {
-            self.counts.remove(before);
-            self.counts.add(slot.pin.node);
+        let expired = |slot: &Slot| {
+            expired_by.is_some_and(|tick| slot.expired(tick, self.idle_ticks.load(Ordering::Relaxed)))
+        };
+        match shard.use_pin(hash, key, expired, change) {
+            Met::Nobody => None,
+            Met::Expired => {
+                self.expire(shard, hash, key);
+                None
+            }
+            Met::Used { result, nodes: (before, after), bound_changed } => {
+                if before != after {
+                    self.counts.remove(before);
+                    self.counts.add(after);
+                }
+                if bound_changed {
+                    self.bounds[place].store(shard.bound(), Ordering::Release);
+                }
+                Some(result)
+            }
         }
-        if slot.pin.in_flight == 0 {
-            shard.became_evictable(&slot);
-            part.bound.store(shard.bound(), Ordering::Release);
-        }
-        Some(result)
     }
 
-    fn drop_expired(&self, shard: &mut Shard, hash: u64, key: Key, tick: u32) -> bool {
-        let idle = self.idle_ticks.load(Ordering::Relaxed);
-        let expired = shard.find(hash, key).is_some_and(|pin| pin.expired(tick, idle));
-        if expired {
-            self.take_out(shard, hash, key);
-            self.expirations.fetch_add(1, Ordering::Relaxed);
-        }
-        expired
+    #[cold]
+    fn expire(&self, shard: &mut Shard, hash: u64, key: Key) {
+        self.take_out(shard, hash, key);
+        self.tally.expirations.fetch_add(1, Ordering::Relaxed);
     }
 
     fn take_out(&self, shard: &mut Shard, hash: u64, key: Key) {
-        if let Some(pin) = shard.remove(hash, key) {
-            self.count_out(pin.node);
+        if let Some(slot) = shard.remove(hash, key) {
+            self.count_out(slot.node());
         }
     }
 
     fn count_out(&self, node: NodeId) {
         self.counts.remove(node);
-        self.len.fetch_sub(1, Ordering::Relaxed);
+        self.tally.len.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

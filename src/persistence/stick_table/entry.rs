@@ -1,4 +1,4 @@
-//! A key, a pin, and the slot that holds both.
+//! A key and a pin.
 
 use crate::client_addr::{canonical, mask};
 use crate::clock::Millis;
@@ -20,12 +20,12 @@ pub(super) fn tick(now: Millis) -> u32 {
 /// What a pin is looked up by. Kinds never meet: an IPv4 address equals no IPv6 address.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
-    bits: [u8; 16],
-    kind: Kind,
+    pub(super) bits: [u8; 16],
+    pub(super) kind: Kind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
     V4,
     V6,
     Nonce,
@@ -64,10 +64,11 @@ impl Key {
     }
 }
 
+/// The kind is compared but not hashed: two keys of one number and different kinds cost each other one comparison,
+/// and every request would pay for a second round of hashing.
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(u128::from_ne_bytes(self.bits));
-        state.write_u8(self.kind as u8);
     }
 }
 
@@ -173,40 +174,14 @@ impl Pin {
         self.unserved = true;
     }
 
-    pub(super) fn expired(&self, tick: u32, idle_ticks: u32) -> bool {
-        self.in_flight == 0 && tick.saturating_sub(self.last_seen) >= self.lifetime(idle_ticks)
-    }
-
     /// In how long it expires if nobody uses it; none while requests are in flight.
     pub(super) fn expires_in(&self, tick: u32, idle_ticks: u32) -> Option<std::time::Duration> {
-        let left = self.lifetime(idle_ticks).saturating_sub(tick.saturating_sub(self.last_seen));
+        let left = lifetime(self.provisional, idle_ticks).saturating_sub(tick.saturating_sub(self.last_seen));
         (self.in_flight == 0).then(|| std::time::Duration::from_millis(u64::from(left) * TICK_MILLIS))
     }
-
-    /// How many ticks it outlives its last use.
-    fn lifetime(&self, idle_ticks: u32) -> u32 {
-        if self.provisional { PROVISIONAL_TICKS.min(idle_ticks) } else { idle_ticks }
-    }
 }
 
-/// The order of eviction: provisional pins first, then by last use; within a tick, by the order of uses.
-pub(super) fn rank(settled: bool, last_seen: u32, order: u32) -> u64 {
-    u64::from(settled) << 63 | u64::from(last_seen) << 31 | u64::from(order >> 1)
+/// How many ticks a pin outlives its last use.
+pub(super) fn lifetime(provisional: bool, idle_ticks: u32) -> u32 {
+    if provisional { PROVISIONAL_TICKS.min(idle_ticks) } else { idle_ticks }
 }
-
-/// A key and its pin, inline in a shard.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Slot {
-    pub(super) key: Key,
-    pub(super) pin: Pin,
-    /// Grows with every use in the shard: tells apart what happened within one tick.
-    pub(super) order: u32,
-}
-
-impl Slot {
-    pub(super) fn rank(&self) -> u64 {
-        rank(!self.pin.provisional, self.pin.last_seen, self.order)
-    }
-}
-
-const _: () = assert!(size_of::<Slot>() <= 64, "memory per client is part of the contract");

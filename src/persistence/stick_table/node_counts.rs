@@ -4,18 +4,14 @@ use crate::id::NodeId;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const PAGE: usize = 256;
+/// Counts on the first page; each further one has twice as many.
+const FIRST: usize = 32;
+const PAGES: usize = (usize::BITS - (u16::MAX as usize / FIRST).leading_zeros()) as usize + 1;
 
-/// One count for every possible [`NodeId`], in pages that are made when first needed.
-#[derive(Debug)]
+/// One count for every possible [`NodeId`], in pages that are made when first needed: most farms need one.
+#[derive(Debug, Default)]
 pub(super) struct NodeCounts {
-    pages: Box<[OnceLock<Box<[AtomicU64]>>]>,
-}
-
-impl Default for NodeCounts {
-    fn default() -> Self {
-        Self { pages: (0..=usize::from(u16::MAX) / PAGE).map(|_| OnceLock::new()).collect() }
-    }
+    pages: [OnceLock<Box<[AtomicU64]>>; PAGES],
 }
 
 impl NodeCounts {
@@ -28,13 +24,34 @@ impl NodeCounts {
     }
 
     pub(super) fn of(&self, node: NodeId) -> u64 {
-        let node = usize::from(node.0);
-        self.pages[node / PAGE].get().map_or(0, |page| page[node % PAGE].load(Ordering::Relaxed))
+        let (page, at) = place(node);
+        self.pages[page].get().map_or(0, |page| page[at].load(Ordering::Relaxed))
     }
 
     fn count(&self, node: NodeId) -> &AtomicU64 {
-        let node = usize::from(node.0);
-        let page = self.pages[node / PAGE].get_or_init(|| (0..PAGE).map(|_| AtomicU64::new(0)).collect());
-        &page[node % PAGE]
+        let (page, at) = place(node);
+        &self.pages[page].get_or_init(|| (0..FIRST << page).map(|_| AtomicU64::new(0)).collect())[at]
+    }
+}
+
+/// Page and place on it.
+fn place(node: NodeId) -> (usize, usize) {
+    let number = usize::from(node.0) + FIRST;
+    let page = (number / FIRST).ilog2() as usize;
+    (page, number - (FIRST << page))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_node_has_a_count_of_its_own() {
+        let counts = NodeCounts::default();
+        for node in (0..=u16::MAX).map(NodeId) {
+            assert_eq!(counts.of(node), 0);
+            counts.add(node);
+        }
+        assert!((0..=u16::MAX).all(|node| counts.of(NodeId(node)) == 1));
     }
 }
