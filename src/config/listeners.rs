@@ -15,9 +15,8 @@ pub(super) struct Read<'a> {
 }
 
 pub(super) fn read<'a>(root: &mut Mapping<'a>) -> Vec<Read<'a>> {
-    let value = root.required(&keys::LISTENERS);
-    let entries = value.map(|value| value.named(&keys::LISTENERS.expected())).unwrap_or_default();
-    let listeners: Vec<Read<'a>> = entries.into_iter().map(|(name, value)| listener(name, value)).collect();
+    let entries = root.named(&keys::LISTENERS).into_iter();
+    let listeners: Vec<Read<'a>> = entries.map(|(name, value)| listener(name, value)).collect();
     refuse_overlaps(&listeners);
     listeners
 }

@@ -3,15 +3,12 @@
 use super::keys::node as keys;
 use super::read::{Mapping, Value};
 use super::scalar::is_host_name;
-use super::shape::Scalar as _;
 use super::{Node, NodeAddress};
 use crate::client_addr::canonical;
 use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) fn read(root: &mut Mapping<'_>) -> Vec<Node> {
-    let value = root.required(&keys::NODES);
-    let entries = value.map(|value| value.named(&keys::NODES.expected())).unwrap_or_default();
-    entries.into_iter().map(|(name, value)| node(name, &value)).collect()
+    root.named(&keys::NODES).into_iter().map(|(name, value)| node(name, &value)).collect()
 }
 
 fn node(name: &str, value: &Value<'_>) -> Node {
@@ -23,9 +20,7 @@ fn node(name: &str, value: &Value<'_>) -> Node {
         state: keys::STATE.default(),
     };
     value.mapping(&keys::NODE, |mapping| {
-        if let Some(address) =
-            mapping.required(&keys::ADDRESS).and_then(|value| keys::ADDRESS.shape.read(&value))
-        {
+        if let Some(address) = mapping.read_required(&keys::ADDRESS) {
             node.address = address;
         }
         node.weight = mapping.read(&keys::WEIGHT);

@@ -3,7 +3,6 @@
 use super::cookie;
 use super::keys::group as keys;
 use super::read::{Mapping, Value};
-use super::shape::Scalar as _;
 use crate::client_addr::IpPrefix;
 use crate::persistence::settings::{
     AfterRecovery, By, FirstChoice, GroupSettings, SourceIpSettings, Unavailable, WhenFull,
@@ -37,9 +36,7 @@ pub(super) struct Read<'a> {
 }
 
 pub(super) fn read<'a>(root: &mut Mapping<'a>, nodes: &[&str]) -> Vec<Read<'a>> {
-    let value = root.value(&keys::PERSISTENCE);
-    let entries = value.map(|value| value.named(&keys::PERSISTENCE.expected())).unwrap_or_default();
-    entries.into_iter().map(|(name, value)| group(name, value, nodes)).collect()
+    root.named(&keys::PERSISTENCE).into_iter().map(|(name, value)| group(name, value, nodes)).collect()
 }
 
 fn group<'a>(name: &str, whole: Value<'a>, nodes: &[&str]) -> Read<'a> {
@@ -52,8 +49,7 @@ fn group<'a>(name: &str, whole: Value<'a>, nodes: &[&str]) -> Read<'a> {
     };
     whole.mapping(&keys::GROUP, |mapping| {
         let Read { group, statics, key_files, cookie: cookie_place, .. } = &mut read;
-        let by = mapping.required(&keys::RECOGNISED_BY);
-        let by = by.and_then(|value| keys::RECOGNISED_BY.shape.read(&value));
+        let by = mapping.read_required(&keys::RECOGNISED_BY);
         group.by = by.unwrap_or(By::None);
         let table = mapping.value(&keys::SOURCE_IP);
         if let Some(value) = &table {

@@ -45,9 +45,7 @@ impl<'a> Tls<'a> {
 }
 
 pub(super) fn read<'a>(root: &mut Mapping<'a>, nodes: &[&str]) -> Vec<Read<'a>> {
-    let value = root.required(&keys::POOLS);
-    let entries = value.map(|value| value.named(&keys::POOLS.expected())).unwrap_or_default();
-    entries.into_iter().map(|(name, value)| pool(name, value, nodes)).collect()
+    root.named(&keys::POOLS).into_iter().map(|(name, value)| pool(name, value, nodes)).collect()
 }
 
 fn pool<'a>(name: &str, whole: Value<'a>, names: &[&str]) -> Read<'a> {
@@ -137,8 +135,7 @@ fn backend<'a>(element: &Value<'a>, shared: &Shared<'_, 'a>) -> Option<(Backend,
     let mut written = None;
     let node = if element.is_mapping() {
         element.mapping(&keys::POOL_NODE, |mapping| {
-            let node = mapping.required(&keys::NODE);
-            let node = node.and_then(|value| value.reference(&keys::NODE.shape, shared.names));
+            let node = mapping.required_reference(&keys::NODE, shared.names);
             if let Some(value) = mapping.value(&keys::NODE_PORT) {
                 port = keys::NODE_PORT.shape.read(&value).unwrap_or(WRONG_PORT);
             }

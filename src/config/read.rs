@@ -4,11 +4,14 @@
 //! default. Whether anything was reported decides in the end. What a key may be is said in [`super::keys`]: a
 //! reader can ask for the keys of its section, and must ask for all of them.
 
+mod mapping;
 mod written;
 
+pub(super) use mapping::Mapping;
+
 use super::error::{ConfigError, Place, Warning};
-use super::scalar::{alternatives, is_name, parse_boolean, suggestion};
-use super::shape::{Described, Key, Name, NotBuilt, OrNull, Scalar, Section, Shape};
+use super::scalar::{is_name, suggestion};
+use super::shape::{Name, Section, Shape as _};
 use super::tree::{Entry, Position, Raw, RawKind, below};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -302,103 +305,10 @@ impl<'a> Value<'a> {
             self.error(section.expected);
             return None;
         };
-        let mut mapping = Mapping { value: self.clone(), entries, section, asked: Vec::new() };
+        let mut mapping = Mapping::new(self, entries, section);
         let answer = read(&mut mapping);
-        mapping.report_unknown();
-        debug_assert!(mapping.was_asked_for_all(), "{}: a key is described and not read", section.name);
+        mapping.finish();
         Some(answer)
-    }
-}
-
-/// A mapping with known keys.
-pub(super) struct Mapping<'a> {
-    value: Value<'a>,
-    entries: &'a [Entry],
-    section: &'static Section,
-    asked: Vec<&'static str>,
-}
-
-impl<'a> Mapping<'a> {
-    /// The value of `key`, if the key is there.
-    pub(super) fn value(&mut self, key: &'static impl Described) -> Option<Value<'a>> {
-        let name = key.name();
-        debug_assert!(self.knows(key), "{name} is read and not described in {}", self.section.name);
-        self.asked.push(name);
-        let entry = self.entries.iter().find(|entry| entry.key == name)?;
-        Some(Value { raw: &entry.value, path: below(&self.value.path, name), document: self.value.document })
-    }
-
-    /// What is written for `key`; its default where it is absent or wrong.
-    pub(super) fn read<S: Scalar + Sync>(&mut self, key: &'static Key<S>) -> S::Read {
-        self.read_or(key, key.default())
-    }
-
-    /// The same for a key whose default depends on others.
-    pub(super) fn read_or<S: Scalar + Sync>(&mut self, key: &'static Key<S>, default: S::Read) -> S::Read {
-        self.value(key).and_then(|value| key.shape.read(&value)).unwrap_or(default)
-    }
-
-    /// The value of a key whose null means none: absent, null, or something.
-    pub(super) fn or_null<S: Shape + Sync>(
-        &mut self,
-        key: &'static Key<OrNull<S>>,
-    ) -> Option<Option<Value<'a>>> {
-        self.value(key).map(|value| (!value.is_null()).then_some(value))
-    }
-
-    /// The value of a key that must be there.
-    pub(super) fn required<S: Shape + Sync>(&mut self, key: &'static Key<S>) -> Option<Value<'a>> {
-        let value = self.value(key);
-        if value.is_none() {
-            self.value.missing(key.name, &key.expected());
-        }
-        value
-    }
-
-    /// Refuses `key` unless it has its default, which is the only thing that this version can do.
-    pub(super) fn not_built(&mut self, key: &'static Key<NotBuilt>) {
-        let Some(value) = self.value(key) else { return };
-        let accepted = key.shape.0;
-        let fits = match &value.raw.kind {
-            RawKind::Scalar { text, quoted } => {
-                let switched_off = accepted.contains(&"off") || accepted.contains(&"false");
-                let is_off = switched_off && !quoted && parse_boolean(text) == Some(false);
-                let is_null = accepted.contains(&"null") && value.is_null();
-                is_off || is_null || (text != "null" && accepted.contains(&text.as_str()))
-            }
-            RawKind::List(items) => items.is_empty() && accepted.contains(&"[]"),
-            RawKind::Mapping(entries) => entries.is_empty() && accepted.contains(&"{}"),
-            RawKind::Empty => false,
-        };
-        if !fits {
-            value.error(&key.expected());
-        }
-    }
-
-    /// The mapping as a value, to report about it.
-    pub(super) fn whole(&self) -> &Value<'a> {
-        &self.value
-    }
-
-    fn report_unknown(&self) {
-        let known = || self.section.keys.iter().map(|key| key.name());
-        for entry in self.entries.iter().filter(|entry| !known().any(|key| key == entry.key)) {
-            let expected = match suggestion(&entry.key, known()) {
-                Some(meant) => format!("did you mean {meant}?"),
-                None => format!("expected {}", alternatives(known())),
-            };
-            let path = below(&self.value.path, &entry.key);
-            self.value.document.error(entry.position, &path, "unknown key", &expected);
-        }
-    }
-
-    /// Whether the section has this very key, and not merely one of its name.
-    fn knows(&self, key: &impl Described) -> bool {
-        self.section.keys.iter().any(|known| std::ptr::addr_eq(*known, key))
-    }
-
-    fn was_asked_for_all(&self) -> bool {
-        self.section.keys.iter().all(|key| self.asked.contains(&key.name()))
     }
 }
 

@@ -54,8 +54,7 @@ fn route<'a>(whole: Value<'a>, names: &Names<'_>) -> Read<'a> {
     whole.mapping(&keys::ROUTE, |mapping| {
         let name = mapping.value(&keys::NAME);
         read.name = name.and_then(|value| Some((keys::NAME.shape.read(&value)?, value)));
-        let listener = mapping.required(&keys::LISTENER);
-        read.listener = listener.and_then(|value| value.reference(&keys::LISTENER.shape, &names.listeners));
+        read.listener = mapping.required_reference(&keys::LISTENER, &names.listeners);
         read.host = match mapping.or_null(&keys::HOST) {
             None | Some(None) => Some(HostPattern::Any),
             Some(Some(value)) => keys::HOST.shape.0.read(&value),
@@ -64,8 +63,7 @@ fn route<'a>(whole: Value<'a>, names: &Names<'_>) -> Read<'a> {
             None => Some(keys::PATH.default()),
             Some(value) => keys::PATH.shape.read(&value),
         };
-        let pool = mapping.required(&keys::POOL);
-        read.pool = pool.and_then(|value| value.reference(&keys::POOL.shape, &names.pools));
+        read.pool = mapping.required_reference(&keys::POOL, &names.pools);
         read.group = match mapping.value(&keys::PERSISTENCE) {
             None => Some(None),
             Some(value) => {

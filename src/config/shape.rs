@@ -335,6 +335,7 @@ impl<T> Shape for Text<T> {
     }
 
     fn schema(&self, _: &mut Definitions) -> Object {
+        debug_assert!(self.examples.iter().all(|text| (self.parse)(text).is_some()), "{:?}", self.examples);
         // What YAML takes for a number or a boolean is a text like any other here.
         let more = [("1", "number"), ("true", "boolean")];
         let more = more.into_iter().filter(|(text, _)| (self.parse)(text).is_some()).map(|(_, name)| name);

@@ -47,6 +47,7 @@ struct Line {
     key: String,
     /// The line without its key.
     text: String,
+    meaning: String,
     /// What may be written; above the table where it has no column for it.
     value: String,
     default: String,
@@ -71,6 +72,7 @@ fn lines(page: &str) -> Vec<Line> {
                 above: above.clone(),
                 key: cells[0].trim_matches('`').to_owned(),
                 text: cells[1..].join(" "),
+                meaning: cell("meaning").unwrap_or_default().to_owned(),
                 value: cell("value").unwrap_or(&above).to_owned(),
                 default: cell("default").unwrap().to_owned(),
             });
@@ -86,7 +88,10 @@ fn marked(text: &str) -> Vec<&str> {
 
 /// What is wrong with what a line says of a key.
 fn wrong(line: &Line, key: &Value, required: bool) -> Option<String> {
-    let Line { text, value, default, .. } = line;
+    let Line { text, meaning, value, default, .. } = line;
+    if meaning.is_empty() {
+        return Some("what does it mean?".into());
+    }
     let plain = |text: &str| text.replace(['`', '"'], "");
     if (default == "required") != required {
         return Some("required or not".into());

@@ -3,9 +3,11 @@
 use super::super::tree::{self, Raw, RawKind};
 use super::bad::{ALL, changed};
 use super::good::EVERYTHING;
+use super::warnings::{self, MIM};
 use super::*;
 use jsonschema::Validator;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, json};
+use std::collections::BTreeSet;
 
 /// What only `check` finds: a case passes the schema if every line of it has one of these in it.
 const CHECK_ALONE: [&str; 35] = [
@@ -120,6 +122,17 @@ fn what_is_good_fits() {
     }
 }
 
+/// What `check` only warns of is no error in an editor.
+#[test]
+fn what_is_legal_fits() {
+    let validator = validator();
+    let cases = warnings::ALL.concat();
+    for case in cases.split("\n\n").filter(|case| !case.trim().is_empty()) {
+        let (text, _) = changed(MIM, case);
+        assert_eq!(wrong(&validator, &text), "", "{text}");
+    }
+}
+
 #[test]
 fn what_is_bad_by_itself_does_not_fit() {
     let validator = validator();
@@ -140,6 +153,59 @@ fn what_is_bad_by_itself_does_not_fit() {
     assert!(unexpected.is_empty(), "{unexpected}");
     let unused: Vec<_> = CHECK_ALONE.iter().filter(|known| !passed.contains(known)).collect();
     assert!(unused.is_empty(), "{unused:?}");
+}
+
+/// Where the values of a value are, as JSON pointers (RFC 6901).
+fn places(value: &Value, above: &str, found: &mut Vec<String>) {
+    let below: Vec<(String, &Value)> = match value {
+        Value::Object(entries) => {
+            entries.iter().map(|(key, value)| (key.replace('/', "~1"), value)).collect()
+        }
+        Value::Array(values) => {
+            values.iter().enumerate().map(|(at, value)| (at.to_string(), value)).collect()
+        }
+        _ => Vec::new(),
+    };
+    for (key, value) in below {
+        let place = format!("{above}/{key}");
+        places(value, &place, found);
+        found.push(place);
+    }
+}
+
+/// An editor complains of nothing that is accepted, whatever stands in the place of each value.
+#[test]
+fn whatever_is_read_fits() {
+    let validator = validator();
+    let folder = Folder::new();
+    // In JSON every text is in quotes, where these would be words.
+    let text = EVERYTHING.replace("http2: no", "http2: false").replace("enabled: off", "enabled: false");
+    let whole = yaml(&text).unwrap();
+    folder.good(&whole.to_string());
+    let others = json!([
+        null, true, false, 0, 1, 9, 24, 200, 404, 599, 600, 1.2, 65536, -1,
+        "", "1", "0009", "on", "Off", "no", "auto", "none", "null", "GET", "two", "mim.pem", "a b", "é", "${PORT}", "$${",
+        "0s", "1ms", "090s", "1d", "400d", "401d", "1024", "64KiB", "1TiB", "2 MiB", "stdout", "/", "/a", "/a/", "/a?b", "/a;b",
+        "x.test", "X_1.test:80", "*.x.test", "*", "10.0.0.2", "::1", "[::1]", "[::1]:9", "127.0.0.1:9", "200-299", "299-200",
+        [], ["two"], ["127.0.0.1:9"], [204, "200-399"], {}, { "a": "b" }, { "::1": "two" }, { "tcp": {} }, { "to": "off" }
+    ]);
+    let mut found = Vec::new();
+    places(&whole, "", &mut found);
+    let (mut read, mut wrong) = (0, String::new());
+    for place in &found {
+        for other in others.as_array().unwrap() {
+            let mut changed = whole.clone();
+            *changed.pointer_mut(place).unwrap() = other.clone();
+            if folder.load(&changed.to_string()).is_ok() {
+                read += 1;
+                if let Err(error) = validator.validate(&changed) {
+                    wrong += &format!("{place}: {other}: {error}\n");
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert!(found.len() > 150 && read > 900, "{read} of {} places", found.len());
 }
 
 /// Defaults and examples are values of their keys.
@@ -237,4 +303,75 @@ fn what_is_documented_and_what_ships_fits() {
         assert_eq!(wrong(if *is_whole { &whole } else { &some }, text), "", "{place}");
     }
     assert!(files.len() >= 3 && blocks.len() >= 10, "{} files, {} blocks", files.len(), blocks.len());
+}
+
+/// Every key of every section, as `section.key`.
+fn keys(made: &Value) -> Vec<(String, &Value)> {
+    let sections = made["$defs"].as_object().unwrap().iter();
+    let sections = sections.map(|(name, section)| (name.as_str(), section)).chain([("", made)]);
+    let keys = sections.map(|(name, section)| (name, section["properties"].as_object().unwrap()));
+    keys.flat_map(|(name, keys)| keys.iter().map(move |(key, value)| (format!("{name}.{key}"), value)))
+        .collect()
+}
+
+/// Adds to `met` the keys that `value` has, as `schema` calls them; `section` is what that belongs to.
+fn meet(made: &Value, (section, schema): (&str, &Value), value: &Value, met: &mut BTreeSet<String>) {
+    let schemas = schema["anyOf"].as_array().into_iter().flatten().map(|schema| (section, schema));
+    let reference = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
+    for schema in schemas.chain(reference.map(|name| (name, &made["$defs"][name]))) {
+        meet(made, schema, value, met);
+    }
+    match value {
+        Value::Array(values) => {
+            for value in values {
+                meet(made, (section, &schema["items"]), value, met);
+            }
+        }
+        Value::Object(entries) => {
+            let named = schema["patternProperties"].as_object().and_then(|named| named.values().next());
+            for (key, value) in entries {
+                if let Some(schema) = schema["properties"].get(key) {
+                    met.insert(format!("{section}.{key}"));
+                    meet(made, (section, schema), value, met);
+                } else if let Some(schema) = named {
+                    meet(made, (section, schema), value, met);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether a key is more than a place for what this version does not do.
+fn is_built(made: &Value, key: &Value) -> bool {
+    let below = key["$ref"].as_str().and_then(|path| made.pointer(path.strip_prefix('#')?));
+    let mut below = below.into_iter().flat_map(|section| section["properties"].as_object().unwrap().values());
+    match key["$ref"] {
+        Value::Null => !key["description"].as_str().unwrap().contains("Not in this version"),
+        _ => below.any(|key| is_built(made, key)),
+    }
+}
+
+/// The annotated file and the examples of the page have every key, and the page's have all that can be set.
+#[test]
+fn every_key_has_an_example() {
+    let made = made();
+    let read = |name: &str| std::fs::read_to_string(root().join(name)).unwrap();
+    let shown = |text: &str| {
+        let mut met = BTreeSet::new();
+        meet(&made, ("", &made), &yaml(text).unwrap(), &mut met);
+        met
+    };
+    let page = "docs/configuration.md";
+    let on_the_page: BTreeSet<String> =
+        blocks(page, &read(page)).iter().flat_map(|(.., text)| shown(text)).collect();
+    let annotated = shown(&read("conf/edge.yaml"));
+    let missing: Vec<String> = keys(&made)
+        .into_iter()
+        .filter(|(name, key)| {
+            !on_the_page.contains(name) && (is_built(&made, key) || !annotated.contains(name))
+        })
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(missing, [""; 0]);
 }
