@@ -32,6 +32,8 @@ enum Command {
         #[arg(long)]
         show_defaults: bool,
     },
+    /// Print the JSON Schema of configuration files, for editors
+    Schema,
     /// Say what becomes of a request, and why
     Explain(cli::explain::Arguments),
     /// Make, rotate and promote the keys of persistence cookies
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run { config } => cli::run::run(&config),
         Command::Check { file, show_defaults } => cli::check::run(&file, show_defaults),
+        Command::Schema => cli::schema::run(),
         Command::Explain(arguments) => cli::explain::run(&arguments),
         Command::Keys { action, file } => cli::keys::run(action, &file),
         Command::Demo { config, exit } => cli::demo::run(config.as_deref(), exit),

@@ -6,6 +6,7 @@ pub mod explain;
 pub mod keys;
 mod logger;
 pub mod run;
+pub mod schema;
 
 use crate::config::{self, Config, Warning};
 use std::io::Write;

@@ -1,23 +1,21 @@
 //! The section `admin`.
 
+use super::keys::rest as keys;
 use super::read::{Mapping, Value};
+use super::shape::Scalar as _;
 use super::{Admin, files, listeners};
 use crate::client_addr::canonical;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-
-/// Where it is unless it is told otherwise.
-const BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9901);
+use std::net::SocketAddr;
 
 /// Nothing else may have its address, so that the listeners are asked for theirs.
 pub(super) fn read<'a>(root: &mut Mapping<'a>, listeners: &[listeners::Read<'a>]) -> Admin {
-    let mut admin = Admin { bind: Some(BIND), token_file: None };
+    let mut admin = Admin { bind: keys::BIND.default(), token_file: None };
     let mut written = None;
-    match root.value("admin") {
+    match root.or_null(&keys::ADMIN) {
         None => {}
-        Some(value) if value.is_null() => admin.bind = None,
-        Some(value) => {
-            let expected = "expected a mapping with bind and token_file, or null for none";
-            value.mapping(expected, |mapping| written = section(mapping, &mut admin));
+        Some(None) => admin.bind = None,
+        Some(Some(value)) => {
+            value.mapping(&keys::ADMIN_INTERFACE, |mapping| written = section(mapping, &mut admin));
         }
     }
     refuse_overlap(&admin, written.as_ref(), listeners);
@@ -26,11 +24,12 @@ pub(super) fn read<'a>(root: &mut Mapping<'a>, listeners: &[listeners::Read<'a>]
 
 /// Fills in `admin`, and tells where its address was written.
 fn section<'a>(mapping: &mut Mapping<'a>, admin: &mut Admin) -> Option<Value<'a>> {
-    let written = mapping.value("bind");
+    let written = mapping.value(&keys::BIND);
     if let Some(value) = &written {
-        admin.bind = if value.is_null() { None } else { bind(value) };
+        let bind = keys::BIND.shape.read(value).flatten();
+        admin.bind = bind.map(|address| SocketAddr::new(canonical(address.ip()), address.port()));
     }
-    let token = mapping.value("token_file").filter(|value| !value.is_null());
+    let token = mapping.or_null(&keys::TOKEN_FILE).flatten();
     admin.token_file = token.as_ref().and_then(files::token);
     if let (Some(address), Some(value), None) = (admin.bind, &written, token)
         && !address.ip().is_loopback()
@@ -40,12 +39,6 @@ fn section<'a>(mapping: &mut Mapping<'a>, admin: &mut Admin) -> Option<Value<'a>
         );
     }
     written
-}
-
-fn bind(value: &Value<'_>) -> Option<SocketAddr> {
-    let expected = "expected an address and port such as 127.0.0.1:9901, or null for none";
-    let address = value.parsed(expected, |text| text.parse::<SocketAddr>().ok())?;
-    Some(SocketAddr::new(canonical(address.ip()), address.port()))
 }
 
 /// Reported where somebody wrote the address: the one of `admin` if it was, else the listener's.

@@ -1,13 +1,11 @@
 //! The section `listeners`.
 
+use super::keys::listener as keys;
 use super::read::{Mapping, Value};
+use super::shape::Scalar as _;
 use super::{Listener, ListenerTls, files};
 use crate::client_addr::canonical;
 use std::net::SocketAddr;
-use std::time::Duration;
-
-/// Idle time of a client connection: .NET clients keep theirs for 100 s.
-pub(super) const KEEPALIVE: Duration = Duration::from_secs(120);
 
 /// A listener and where its addresses were written.
 pub(super) struct Read<'a> {
@@ -17,56 +15,56 @@ pub(super) struct Read<'a> {
 }
 
 pub(super) fn read<'a>(root: &mut Mapping<'a>) -> Vec<Read<'a>> {
-    let expected = "expected a mapping of at least one listener's name to its bind, tls, keepalive";
-    let entries =
-        root.required("listeners", expected, |value| Some(value.named(expected))).unwrap_or_default();
-    let listeners: Vec<Read<'a>> = entries.into_iter().map(|(name, value)| listener(name, value)).collect();
+    let entries = root.named(&keys::LISTENERS).into_iter();
+    let listeners: Vec<Read<'a>> = entries.map(|(name, value)| listener(name, value)).collect();
     refuse_overlaps(&listeners);
     listeners
 }
 
 fn listener<'a>(name: &str, whole: Value<'a>) -> Read<'a> {
     let mut read = Read {
-        listener: Listener { name: name.to_owned(), bind: Vec::new(), tls: None, keepalive: KEEPALIVE },
+        listener: Listener {
+            name: name.to_owned(),
+            bind: Vec::new(),
+            tls: None,
+            keepalive: keys::KEEPALIVE.default(),
+        },
         bind: Vec::new(),
         whole: whole.clone(),
     };
-    whole.mapping("expected a mapping with bind, tls, keepalive", |mapping| {
-        let expected = "expected an address and port such as 0.0.0.0:443, or a list of them";
-        let values = mapping.required("bind", expected, |value| value.one_or_several(expected));
+    whole.mapping(&keys::LISTENER, |mapping| {
+        let values =
+            mapping.required(&keys::BIND).and_then(|value| value.one_or_several(&keys::BIND.expected()));
         for value in values.unwrap_or_default() {
-            if let Some(address) = value.parsed(expected, |text| text.parse::<SocketAddr>().ok()) {
+            if let Some(address) = keys::BIND.shape.0.read(&value) {
                 read.listener.bind.push(SocketAddr::new(canonical(address.ip()), address.port()));
                 read.bind.push(value);
             }
         }
-        read.listener.tls = mapping.or_none("tls", None, |value| tls(&value));
-        mapping.not_built_unless("http2", &["auto", "off"]);
-        mapping.not_built_unless("proxy_protocol", &["off"]);
-        mapping.not_built("trusted_proxies", "[]", Value::is_empty_list);
-        mapping.not_built("client_header", "null", Value::is_null);
-        read.listener.keepalive = mapping.or("keepalive", KEEPALIVE, |value| {
-            value.duration(Duration::from_secs(1)..=Duration::from_secs(86_400))
-        });
+        read.listener.tls = mapping.or_null(&keys::TLS).flatten().and_then(|value| tls(&value));
+        mapping.not_built(&keys::HTTP2);
+        mapping.not_built(&keys::PROXY_PROTOCOL);
+        mapping.not_built(&keys::TRUSTED_PROXIES);
+        mapping.not_built(&keys::CLIENT_HEADER);
+        read.listener.keepalive = mapping.read(&keys::KEEPALIVE);
     });
     read
 }
 
 fn tls(value: &Value<'_>) -> Option<ListenerTls> {
-    let tls = value.mapping("expected a mapping with certificates, or null for none", |mapping| {
-        let expected = "expected a list with one certificate and its key";
-        let certificates = mapping.required("certificates", expected, |value| {
-            let list = value.list(expected)?;
-            if list.len() > 1 {
+    let tls = value.mapping(&keys::LISTENER_TLS, |mapping| {
+        let certificates = mapping.required(&keys::CERTIFICATES).and_then(|value| {
+            let list = value.list(&keys::CERTIFICATES.expected())?;
+            if keys::CERTIFICATES.shape.most.is_some_and(|most| list.len() as u64 > most) {
                 value.error_about("several certificates", "not supported by this version, expected one");
             }
             Some(list)
         });
-        mapping.not_built_unless("min_version", &["1.2"]);
-        mapping.not_built("client_ca", "null", Value::is_null);
-        certificates?.first()?.mapping("expected a mapping with certificate and key", |mapping| {
-            let certificate = mapping.required("certificate", "expected a PEM file", Some);
-            let key = mapping.required("key", "expected a PEM file", Some);
+        mapping.not_built(&keys::MIN_VERSION);
+        mapping.not_built(&keys::CLIENT_CA);
+        certificates?.first()?.mapping(&keys::CERTIFIED_KEY, |mapping| {
+            let certificate = mapping.required(&keys::CERTIFICATE);
+            let key = mapping.required(&keys::PRIVATE_KEY);
             files::certified_key(&certificate?, &key?)
         })?
     });

@@ -3,7 +3,7 @@
 use super::error::{ConfigError, Warning};
 use super::read::{Document, Environment, Mapping, Value};
 use super::tree::{self, Position};
-use super::{Config, admin, listeners, nodes, persistence, pools, relations, rest, routes};
+use super::{Config, admin, keys, listeners, nodes, persistence, pools, relations, rest, routes};
 use crate::route::HostPattern;
 use std::cell::RefCell;
 use std::io::Read as _;
@@ -60,8 +60,7 @@ fn parse(document: &Document<'_>, text: &str) -> Result<(Config, Vec<Warning>), 
         document.error(problem.position, &problem.path, &problem.value, &problem.expected);
     }
     let root = tree.as_ref().map(|tree| Value::root(document, tree));
-    let config = root
-        .and_then(|root| root.mapping("expected a mapping with listeners, nodes, pools, routes", sections));
+    let config = root.and_then(|root| root.mapping(&keys::ROOT, sections));
     let mut errors = document.errors.take();
     let mut warnings = document.warnings.take();
     errors.sort_by(|one, two| one.place.order(&two.place));

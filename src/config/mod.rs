@@ -7,9 +7,11 @@ mod admin;
 mod cookie;
 mod error;
 mod files;
+mod keys;
 mod listeners;
 mod load;
 mod nodes;
+mod pattern;
 mod persistence;
 mod pools;
 mod probe;
@@ -19,6 +21,8 @@ mod rest;
 mod roles;
 mod routes;
 mod scalar;
+mod schema;
+mod shape;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -27,6 +31,7 @@ mod warnings;
 
 pub use error::{ConfigError, Place, Warning};
 pub use load::{load, load_text};
+pub use schema::schema;
 pub use show::show;
 
 use crate::persistence::settings::GroupSettings;

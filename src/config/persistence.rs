@@ -1,6 +1,7 @@
 //! The section `persistence`: groups and what they were told.
 
 use super::cookie;
+use super::keys::group as keys;
 use super::read::{Mapping, Value};
 use crate::client_addr::IpPrefix;
 use crate::persistence::settings::{
@@ -24,10 +25,6 @@ pub(super) const UNAVAILABLE: [(&str, Unavailable); 2] =
 pub(super) const AFTER_RECOVERY: [(&str, AfterRecovery); 2] =
     [("stay", AfterRecovery::Stay), ("return", AfterRecovery::Return)];
 
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3_600);
-const DAYS_400: Duration = Duration::from_secs(400 * 86_400);
-
 /// A group, its key files and where it was written.
 pub(super) struct Read<'a> {
     pub(super) group: GroupSettings,
@@ -39,9 +36,7 @@ pub(super) struct Read<'a> {
 }
 
 pub(super) fn read<'a>(root: &mut Mapping<'a>, nodes: &[&str]) -> Vec<Read<'a>> {
-    let expected = "expected a mapping of a group's name to its by, cookie, idle_timeout";
-    let entries = root.value("persistence").map(|value| value.named(expected)).unwrap_or_default();
-    entries.into_iter().map(|(name, value)| group(name, value, nodes)).collect()
+    root.named(&keys::PERSISTENCE).into_iter().map(|(name, value)| group(name, value, nodes)).collect()
 }
 
 fn group<'a>(name: &str, whole: Value<'a>, nodes: &[&str]) -> Read<'a> {
@@ -52,43 +47,33 @@ fn group<'a>(name: &str, whole: Value<'a>, nodes: &[&str]) -> Read<'a> {
         whole: whole.clone(),
         cookie: whole.clone(),
     };
-    whole.mapping("expected a mapping with by, cookie, idle_timeout", |mapping| {
+    whole.mapping(&keys::GROUP, |mapping| {
         let Read { group, statics, key_files, cookie: cookie_place, .. } = &mut read;
-        let by = mapping.required("by", "expected source_ip, cookie, auto or none", |value| value.word(&BY));
+        let by = mapping.read_required(&keys::RECOGNISED_BY);
         group.by = by.unwrap_or(By::None);
-        if group.by == By::Cookie {
-            group.idle_timeout = HOUR;
+        let table = mapping.value(&keys::SOURCE_IP);
+        if let Some(value) = &table {
+            source_ip(value, &mut group.source_ip);
         }
-        if let Some(value) = mapping.value("source_ip") {
-            source_ip(&value, &mut group.source_ip);
+        let homes = mapping.value(&keys::STATIC);
+        if let Some(value) = &homes {
+            (group.static_pins, *statics) = static_pins(value, nodes);
         }
-        if let Some(value) = mapping.value("static") {
-            (group.static_pins, *statics) = static_pins(&value, nodes);
-        }
-        // A cookie holds whole seconds, a pin tenths of one.
-        let shortest = SECOND;
-        group.idle_timeout =
-            mapping.or("idle_timeout", group.idle_timeout, |value| value.duration(shortest..=DAYS_400));
-        group.max_age = mapping.or_none("max_age", None, |value| value.duration(shortest..=DAYS_400));
-        group.first_choice =
-            mapping.or("first_choice", group.first_choice, |value| value.word(&FIRST_CHOICE));
-        group.unavailable = mapping.or("unavailable", group.unavailable, |value| value.word(&UNAVAILABLE));
-        group.hold = mapping.or("hold", group.hold, |value| value.duration(Duration::ZERO..=HOUR));
-        group.after_recovery =
-            mapping.or("after_recovery", group.after_recovery, |value| value.word(&AFTER_RECOVERY));
-        group.return_idle =
-            mapping.or("return_idle", group.return_idle, |value| value.duration(Duration::ZERO..=DAYS_400));
-        group.first_requests =
-            mapping.or("first_requests", group.first_requests, |value| value.duration(Duration::ZERO..=HOUR));
+        group.idle_timeout = mapping.read_or(&keys::IDLE_TIMEOUT, idle_timeout(group.by));
+        group.max_age = mapping.read(&keys::MAX_AGE);
+        group.first_choice = mapping.read(&keys::FIRST);
+        group.unavailable = mapping.read(&keys::WHEN_UNAVAILABLE);
+        group.hold = mapping.read(&keys::HOLD);
+        group.after_recovery = mapping.read(&keys::RECOVERED);
+        group.return_idle = mapping.read(&keys::RETURN_IDLE);
+        group.first_requests = mapping.read(&keys::FIRST_REQUESTS);
         let needs_cookie = matches!(group.by, By::Cookie | By::Auto);
         if by.is_some() && !matches!(group.by, By::SourceIp | By::Auto) {
-            for key in ["source_ip", "static"] {
-                if let Some(value) = mapping.value(key) {
-                    value.warn("unused", "the group's clients are not recognised by their address");
-                }
+            for value in [table, homes].into_iter().flatten() {
+                value.warn("unused", "the group's clients are not recognised by their address");
             }
         }
-        match mapping.value("cookie") {
+        match mapping.value(&keys::COOKIE) {
             Some(value) => {
                 let cookie = cookie::read(&value, name, needs_cookie);
                 if by.is_some() && !needs_cookie {
@@ -100,28 +85,32 @@ fn group<'a>(name: &str, whole: Value<'a>, nodes: &[&str]) -> Read<'a> {
                 }
                 *cookie_place = value;
             }
-            None if needs_cookie => mapping.whole().missing("cookie.keys", cookie::KEYS_EXPECTED),
+            None if needs_cookie => mapping.whole().missing("cookie.keys", &keys::KEYS.expected()),
             None => {}
         }
     });
     read
 }
 
+/// How long clients are remembered unless something else is said.
+pub(super) fn idle_timeout(by: By) -> Duration {
+    if by == By::Cookie { Duration::from_secs(3_600) } else { GroupSettings::unpinned("").idle_timeout }
+}
+
 fn source_ip(value: &Value<'_>, settings: &mut SourceIpSettings) {
-    value.mapping("expected a mapping with ipv4_prefix, ipv6_prefix, capacity, when_full", |mapping| {
-        settings.ipv4_prefix = mapping.or("ipv4_prefix", settings.ipv4_prefix, |value| value.number(1..=32));
-        settings.ipv6_prefix = mapping.or("ipv6_prefix", settings.ipv6_prefix, |value| value.number(1..=128));
-        settings.capacity = mapping.or("capacity", settings.capacity, |value| value.number(1..=16_777_216));
-        settings.when_full = mapping.or("when_full", settings.when_full, |value| value.word(&WHEN_FULL));
+    value.mapping(&keys::TABLE, |mapping| {
+        settings.ipv4_prefix = mapping.read(&keys::IPV4_PREFIX);
+        settings.ipv6_prefix = mapping.read(&keys::IPV6_PREFIX);
+        settings.capacity = mapping.read(&keys::CAPACITY);
+        settings.when_full = mapping.read(&keys::FULL);
     });
 }
 
 /// Clients with a fixed home, and where each was written.
 fn static_pins<'a>(value: &Value<'a>, nodes: &[&str]) -> (Vec<(IpPrefix, String)>, Vec<Value<'a>>) {
-    let expected = "expected a mapping of addresses such as 10.20.0.31/32 to node names";
     let mut pins: Vec<(IpPrefix, String)> = Vec::new();
     let mut places = Vec::new();
-    for (text, value) in value.entries(expected).unwrap_or_default() {
+    for (text, value) in value.entries(&keys::STATIC.expected()).unwrap_or_default() {
         let prefix = match text.parse::<IpPrefix>() {
             Ok(prefix) => prefix,
             Err(error) => {
@@ -129,7 +118,7 @@ fn static_pins<'a>(value: &Value<'a>, nodes: &[&str]) -> (Vec<(IpPrefix, String)
                 continue;
             }
         };
-        let Some(node) = value.reference("node", nodes) else { continue };
+        let Some(node) = value.reference(&keys::STATIC.shape.each, nodes) else { continue };
         if pins.iter().any(|(known, _)| *known == prefix) {
             value.error_about(&prefix.to_string(), "expected each prefix once");
             continue;

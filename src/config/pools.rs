@@ -1,20 +1,16 @@
 //! The section `pools`.
 
+use super::keys::pool as keys;
 use super::read::{Mapping, Value};
-use super::roles::{self, ROLES};
 use super::scalar::is_host_name;
+use super::shape::Scalar as _;
 use super::{Backend, ConnectionAuth, Ejection, Pool, Role, Timeouts, UpstreamTls, files, probe};
 use std::net::IpAddr;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
-use std::time::Duration;
 
 pub(super) const CONNECTION_AUTH: [(&str, ConnectionAuth); 3] =
     [("auto", ConnectionAuth::Auto), ("always", ConnectionAuth::Always), ("never", ConnectionAuth::Never)];
 
-const MILLISECOND: Duration = Duration::from_millis(1);
-const DAY: Duration = Duration::from_secs(86_400);
-const PORT: RangeInclusive<u64> = 1..=65_535;
 /// Stands for a port that nobody gave, until that is reported.
 const NO_PORT: u16 = 0;
 /// Stands for one that was reported already.
@@ -41,10 +37,15 @@ struct Tls<'a> {
     place: Value<'a>,
 }
 
+impl<'a> Tls<'a> {
+    /// TLS that was told nothing.
+    fn at(place: &Value<'a>) -> Self {
+        Self { server_name: None, ca: None, verify: keys::VERIFY.default(), place: place.clone() }
+    }
+}
+
 pub(super) fn read<'a>(root: &mut Mapping<'a>, nodes: &[&str]) -> Vec<Read<'a>> {
-    let expected = "expected a mapping of at least one pool's name to its role and nodes";
-    let entries = root.required("pools", expected, |value| Some(value.named(expected))).unwrap_or_default();
-    entries.into_iter().map(|(name, value)| pool(name, value, nodes)).collect()
+    root.named(&keys::POOLS).into_iter().map(|(name, value)| pool(name, value, nodes)).collect()
 }
 
 fn pool<'a>(name: &str, whole: Value<'a>, names: &[&str]) -> Read<'a> {
@@ -54,29 +55,28 @@ fn pool<'a>(name: &str, whole: Value<'a>, names: &[&str]) -> Read<'a> {
         whole: whole.clone(),
         nodes: whole.clone(),
     };
-    whole.mapping("expected a mapping with role and nodes", |mapping| {
-        let written = mapping.value("role").map(|value| value.word(&ROLES));
+    whole.mapping(&keys::POOL, |mapping| {
+        let written = mapping.value(&keys::ROLE).map(|value| keys::ROLE.shape.read(&value));
         // Where the role or the port is wrong, a missing port is no mistake of its own.
         let spare = if written == Some(None) { WRONG_PORT } else { NO_PORT };
-        let role = written.flatten().unwrap_or(Role::None);
+        let role = written.flatten().unwrap_or(keys::ROLE.default());
         read.pool = defaults(name, role);
-        let port = match mapping.value("port") {
-            Some(value) => value.number(PORT).unwrap_or(WRONG_PORT),
+        let port = match mapping.value(&keys::PORT) {
+            Some(value) => keys::PORT.shape.read(&value).unwrap_or(WRONG_PORT),
             None => role.port().unwrap_or(spare),
         };
-        let tls = match mapping.value("tls") {
+        let tls = match mapping.or_null(&keys::TLS) {
             None => Written::Absent,
-            Some(value) if value.is_null() => Written::Null,
-            Some(value) => Written::Tls(upstream_tls(&value, None)),
+            Some(None) => Written::Null,
+            Some(Some(value)) => Written::Tls(upstream_tls(&value, None)),
         };
         let mut probe = probe::Draft::new(role);
-        if let Some(value) = mapping.value("probe") {
+        if let Some(value) = mapping.value(&keys::PROBE_OF_POOL) {
             probe.read(&value);
         }
-        let expected = "expected a list of nodes";
-        let elements = mapping.required("nodes", expected, |value| {
+        let elements = mapping.required(&keys::NODES).and_then(|value| {
             read.nodes = value.clone();
-            value.list(expected)
+            value.list(&keys::NODES.expected())
         });
         for element in elements.unwrap_or_default() {
             let shared = Shared { names, role, port, tls: &tls, probe: &probe, pool: mapping.whole() };
@@ -103,9 +103,12 @@ fn defaults(name: &str, role: Role) -> Pool {
         backends: Vec::new(),
         connection_auth: role.connection_auth(),
         timeouts: role.timeouts(),
-        slow_start: roles::SLOW_START,
-        ejection: roles::EJECTION,
-        keepalive_connections: roles::KEEPALIVE_CONNECTIONS,
+        slow_start: keys::SLOW_START.default(),
+        ejection: Ejection {
+            consecutive_failures: keys::CONSECUTIVE_FAILURES.default(),
+            duration: keys::FOR.default(),
+        },
+        keepalive_connections: keys::KEEPALIVE_CONNECTIONS.default(),
     }
 }
 
@@ -131,40 +134,33 @@ fn backend<'a>(element: &Value<'a>, shared: &Shared<'_, 'a>) -> Option<(Backend,
     let mut probe = shared.probe.clone();
     let mut written = None;
     let node = if element.is_mapping() {
-        element.mapping("", |mapping| {
-            let node = mapping.required("node", "expected the name of a node", |value| {
-                value.reference("node", shared.names)
-            });
-            if let Some(value) = mapping.value("port") {
-                port = value.number(PORT).unwrap_or(WRONG_PORT);
+        element.mapping(&keys::POOL_NODE, |mapping| {
+            let node = mapping.required_reference(&keys::NODE, shared.names);
+            if let Some(value) = mapping.value(&keys::NODE_PORT) {
+                port = keys::NODE_PORT.shape.read(&value).unwrap_or(WRONG_PORT);
             }
-            written = mapping.value("tls");
-            if let Some(value) = mapping.value("probe") {
+            written = mapping.or_null(&keys::NODE_TLS);
+            if let Some(value) = mapping.value(&keys::NODE_PROBE) {
                 probe.read(&value);
             }
             node
         })?
     } else {
-        element.reference("node", shared.names)
+        element.reference(&keys::NODE.shape, shared.names)
     };
     let base = match shared.tls {
         Written::Tls(tls) => Some(tls),
         Written::Absent | Written::Null => None,
     };
     let tls = match written {
-        Some(value) if value.is_null() => None,
-        Some(value) => Some(upstream_tls(&value, base)),
+        Some(None) => None,
+        Some(Some(value)) => Some(upstream_tls(&value, base)),
         None => match shared.tls {
             Written::Tls(tls) => Some(tls.clone()),
             Written::Null => None,
             Written::Absent => {
                 let by_default = shared.role.is_portal() && port != 80;
-                by_default.then(|| Tls {
-                    server_name: None,
-                    ca: None,
-                    verify: true,
-                    place: shared.pool.clone(),
-                })
+                by_default.then(|| Tls::at(shared.pool))
             }
         },
     };
@@ -174,78 +170,74 @@ fn backend<'a>(element: &Value<'a>, shared: &Shared<'_, 'a>) -> Option<(Backend,
 fn upstream_tls<'a>(value: &Value<'a>, base: Option<&Tls<'a>>) -> Tls<'a> {
     let mut tls = match base {
         Some(base) => Tls { place: value.clone(), ..base.clone() },
-        None => Tls { server_name: None, ca: None, verify: true, place: value.clone() },
+        None => Tls::at(value),
     };
-    value.mapping("expected a mapping with server_name, ca, verify, or null for none", |mapping| {
-        if let Some(value) = mapping.value("server_name") {
-            let expected = "expected the name in the nodes' certificates, such as mim.example.com";
-            let name = value.parsed(expected, |text| {
-                (is_host_name(text) || text.parse::<IpAddr>().is_ok()).then(|| text.to_owned())
-            });
+    value.mapping(&keys::UPSTREAM_TLS, |mapping| {
+        if let Some(value) = mapping.value(&keys::SERVER_NAME) {
+            let name = keys::SERVER_NAME.shape.read(&value);
             // A wrong name was reported; it is not missing too.
             tls.server_name = name.or_else(|| Some("wrong".to_owned()));
         }
-        tls.ca = mapping.or_none("ca", tls.ca.take(), |value| Some(files::certificates(&value)?.0));
-        tls.verify = mapping.or("verify", tls.verify, |value| {
-            let verify = value.boolean();
+        if let Some(value) = mapping.or_null(&keys::CA) {
+            tls.ca = value.and_then(|value| Some(files::certificates(&value)?.0));
+        }
+        if let Some(value) = mapping.value(&keys::VERIFY) {
+            let verify = keys::VERIFY.shape.read(&value);
             if verify == Some(false) {
                 value.warn("false", "whoever can stand between the edge and the node reads everything");
             }
-            verify
-        });
+            tls.verify = verify.unwrap_or(tls.verify);
+        }
     });
     tls
 }
 
+/// The name of a certificate: one of the DNS, or an address.
+pub(super) fn server_name(text: &str) -> Option<String> {
+    (is_host_name(text) || text.parse::<IpAddr>().is_ok()).then(|| text.to_owned())
+}
+
 /// The keys that all backends of a pool share.
 fn behaviour(mapping: &mut Mapping<'_>, pool: &mut Pool) {
-    if let Some(value) = mapping.value("ejection") {
+    if let Some(value) = mapping.value(&keys::EJECTION) {
         ejection(&value, &mut pool.ejection);
     }
-    if let Some(value) = mapping.value("connection_auth") {
-        pool.connection_auth = value.word(&CONNECTION_AUTH).unwrap_or(pool.connection_auth);
+    if let Some(value) = mapping.value(&keys::AUTH) {
+        pool.connection_auth = keys::AUTH.shape.read(&value).unwrap_or(pool.connection_auth);
         if pool.connection_auth == ConnectionAuth::Never && pool.role.is_windows_authenticated() {
             value.error(
                 "expected always or auto: Windows authenticates connections, and one that users share would mix them up",
             );
         }
     }
-    if let Some(value) = mapping.value("timeouts") {
+    if let Some(value) = mapping.value(&keys::TIMEOUTS) {
         timeouts(&value, &mut pool.timeouts);
     }
-    pool.slow_start = mapping.or("slow_start", pool.slow_start, |value| value.duration(Duration::ZERO..=DAY));
-    mapping.not_built("max_requests", "null", Value::is_null);
-    if let Some(value) = mapping.value("queue") {
-        value.mapping("expected a mapping with length and timeout", |mapping| {
-            mapping.not_built_unless("length", &["0"]);
-            mapping.not_built_unless("timeout", &["0s"]);
+    pool.slow_start = mapping.read(&keys::SLOW_START);
+    mapping.not_built(&keys::MAX_REQUESTS);
+    if let Some(value) = mapping.value(&keys::QUEUE) {
+        value.mapping(&keys::WAITING, |mapping| {
+            mapping.not_built(&keys::LENGTH);
+            mapping.not_built(&keys::TIMEOUT);
         });
     }
-    pool.keepalive_connections =
-        mapping.or("keepalive_connections", pool.keepalive_connections, |value| value.number(0..=1_000_000));
+    pool.keepalive_connections = mapping.read(&keys::KEEPALIVE_CONNECTIONS);
 }
 
 fn ejection(value: &Value<'_>, ejection: &mut Ejection) {
-    value.mapping("expected a mapping with consecutive_failures and for", |mapping| {
-        ejection.consecutive_failures =
-            mapping.or("consecutive_failures", ejection.consecutive_failures, |value| {
-                value.number(1..=1_000_000)
-            });
-        ejection.duration = mapping.or("for", ejection.duration, |value| value.duration(MILLISECOND..=DAY));
+    value.mapping(&keys::EJECTED, |mapping| {
+        ejection.consecutive_failures = mapping.read(&keys::CONSECUTIVE_FAILURES);
+        ejection.duration = mapping.read(&keys::FOR);
     });
 }
 
 fn timeouts(value: &Value<'_>, timeouts: &mut Timeouts) {
-    value.mapping("expected a mapping with connect, read, write, idle, tunnel", |mapping| {
-        for (key, timeout) in [
-            ("connect", &mut timeouts.connect),
-            ("read", &mut timeouts.read),
-            ("write", &mut timeouts.write),
-            ("idle", &mut timeouts.idle),
-            ("tunnel", &mut timeouts.tunnel),
-        ] {
-            *timeout = mapping.or(key, *timeout, |value| value.duration(MILLISECOND..=DAY));
-        }
+    value.mapping(&keys::DURATIONS, |mapping| {
+        timeouts.connect = mapping.read(&keys::CONNECT);
+        timeouts.read = mapping.read_or(&keys::READ, timeouts.read);
+        timeouts.write = mapping.read(&keys::WRITE);
+        timeouts.idle = mapping.read(&keys::IDLE);
+        timeouts.tunnel = mapping.read(&keys::TUNNEL);
     });
 }
 

@@ -1,25 +1,16 @@
 //! The key `probe` of a pool and of a node.
 
+use super::keys::probe as keys;
 use super::read::{Mapping, Value};
-use super::scalar::{is_host, is_token, show_size};
+use super::scalar::{is_host, is_token};
+use super::shape::{Key, LongText, OrNull, Scalar as _, Shape as _};
 use super::{HttpProbe, Probe, ProbeCheck, Role};
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 /// Stands for the value of a field that carries credentials.
 pub(super) const NOT_SHOWN: &str = "(not shown)";
-
-/// The longest body, and the longest text to look for, in bytes.
-const LONGEST_BODY: usize = 64 << 10;
-const LONGEST_CONTAINS: usize = 1 << 10;
-
-const PATH: &str =
-    "expected a path of visible ASCII that starts with a slash, perhaps with a query, without a fragment";
-const HOST: &str =
-    "expected a host such as mim.example.com or mim.example.com:5725, or null to have it filled in";
-const EXPECT: &str = "expected a status or a range within 200 to 599, such as 204 or \"200-399\"";
 
 /// A probe that may be told more: a pool's is where those of its nodes start.
 #[derive(Clone)]
@@ -38,8 +29,8 @@ impl Draft {
 
     /// Takes over what was written; keys that are left out stay as they are.
     pub(super) fn read(&mut self, value: &Value<'_>) {
-        value.mapping("expected a mapping with http or tcp, interval, timeout, rise, fall", |mapping| {
-            let (http, tcp) = (mapping.value("http"), mapping.value("tcp"));
+        value.mapping(&keys::PROBE, |mapping| {
+            let (http, tcp) = (mapping.value(&keys::HTTP), mapping.value(&keys::TCP));
             if http.is_some() && tcp.is_some() {
                 value.error_about(
                     "http and tcp",
@@ -48,7 +39,7 @@ impl Draft {
             }
             if let Some(value) = &tcp {
                 if !value.is_empty_mapping() {
-                    value.error("expected {}");
+                    value.error(&keys::TCP.expected());
                 }
                 self.probe.check = ProbeCheck::Tcp;
             }
@@ -56,15 +47,12 @@ impl Draft {
                 self.http(value);
             }
             let probe = &mut self.probe;
-            let range = Duration::from_millis(10)..=Duration::from_secs(3_600);
-            probe.interval = mapping.or("interval", probe.interval, |value| value.duration(range.clone()));
-            probe.fast_interval =
-                mapping.or("fast_interval", probe.fast_interval, |value| value.duration(range.clone()));
-            probe.timeout = mapping.or("timeout", probe.timeout, |value| value.duration(range));
-            probe.rise = mapping.or("rise", probe.rise, |value| value.number(1..=100));
-            probe.fall = mapping.or("fall", probe.fall, |value| value.number(1..=100));
-            let range = Duration::ZERO..=Duration::from_secs(86_400);
-            probe.start_grace = mapping.or("start_grace", probe.start_grace, |value| value.duration(range));
+            probe.interval = mapping.read_or(&keys::INTERVAL, probe.interval);
+            probe.fast_interval = mapping.read_or(&keys::FAST_INTERVAL, probe.fast_interval);
+            probe.timeout = mapping.read_or(&keys::TIMEOUT, probe.timeout);
+            probe.rise = mapping.read_or(&keys::RISE, probe.rise);
+            probe.fall = mapping.read_or(&keys::FALL, probe.fall);
+            probe.start_grace = mapping.read_or(&keys::START_GRACE, probe.start_grace);
         });
     }
 
@@ -76,34 +64,29 @@ impl Draft {
                 self.role.http_probe()
             }
         };
-        let expected = "expected a mapping with method, path, host, headers, body, expect, contains";
-        value.mapping(expected, |mapping| self.request(mapping, &mut http));
+        value.mapping(&keys::REQUEST, |mapping| self.request(mapping, &mut http));
         self.probe.check = ProbeCheck::Http(http);
     }
 
     fn request(&mut self, mapping: &mut Mapping<'_>, http: &mut HttpProbe) {
-        let keys = ["method", "path", "host", "headers", "body", "expect", "contains"];
-        let [method, path, host, headers, body, expect, contains] = keys.map(|key| mapping.value(key));
+        let [method, body, contains] =
+            [mapping.value(&keys::METHOD), mapping.value(&keys::BODY), mapping.value(&keys::CONTAINS)];
         if let Some(value) = &method {
-            self.method = self::method(value);
+            self.method = written_method(value);
         }
-        if let Some(value) = path {
-            http.path = value.parsed(PATH, path_and_query).unwrap_or_default();
-        }
-        if let Some(value) = host {
-            http.host = if value.is_null() { None } else { value.parsed(HOST, host_and_port) };
-        }
-        if let Some(value) = headers {
+        http.path = mapping.read_or(&keys::PATH, std::mem::take(&mut http.path));
+        http.host = mapping.read_or(&keys::HOST, http.host.take());
+        if let Some(value) = mapping.value(&keys::HEADERS) {
             http.headers = fields(&value);
         }
         if let Some(value) = &body {
-            http.body = text(value, LONGEST_BODY);
+            http.body = text(value, &keys::BODY);
         }
-        if let Some(value) = expect {
+        if let Some(value) = mapping.value(&keys::EXPECT) {
             http.expect = statuses(&value);
         }
         if let Some(value) = &contains {
-            http.contains = text(value, LONGEST_CONTAINS);
+            http.contains = text(value, &keys::CONTAINS);
         }
         let by_body = if http.body.is_some() { "POST" } else { "GET" };
         http.method = self.method.clone().unwrap_or_else(|| by_body.into());
@@ -134,11 +117,8 @@ fn refuse_contradictions(
     }
 }
 
-fn method(value: &Value<'_>) -> Option<String> {
-    let expected = "expected a method in capital letters, such as GET, HEAD or POST";
-    let method = value.parsed(expected, |text| {
-        (is_token(text) && !text.bytes().any(|byte| byte.is_ascii_lowercase())).then(|| text.to_owned())
-    })?;
+fn written_method(value: &Value<'_>) -> Option<String> {
+    let method = keys::METHOD.shape.read(value)?;
     if method == "CONNECT" {
         value.error("expected another method, such as GET: this one asks for a tunnel");
         return None;
@@ -146,13 +126,17 @@ fn method(value: &Value<'_>) -> Option<String> {
     Some(method)
 }
 
-fn path_and_query(text: &str) -> Option<String> {
+pub(super) fn method(text: &str) -> Option<String> {
+    (is_token(text) && !text.bytes().any(|byte| byte.is_ascii_lowercase())).then(|| text.to_owned())
+}
+
+pub(super) fn path_and_query(text: &str) -> Option<String> {
     let fits = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
     fits.then(|| text.to_owned())
 }
 
 /// A host as in the field `Host` (RFC 9110 section 7.2).
-fn host_and_port(text: &str) -> Option<String> {
+pub(super) fn host_and_port(text: &str) -> Option<String> {
     let fits = match text.rsplit_once(':') {
         Some((host, port)) if !text.ends_with(']') => {
             let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
@@ -164,13 +148,13 @@ fn host_and_port(text: &str) -> Option<String> {
 }
 
 /// A text that is not empty and not too long; null means none.
-fn text(value: &Value<'_>, longest: usize) -> Option<String> {
+fn text(value: &Value<'_>, key: &Key<OrNull<LongText>>) -> Option<String> {
     if value.is_null() {
         return None;
     }
-    let expected = format!("expected a text of 1 byte to {}, or null for none", show_size(longest as u64));
+    let expected = key.expected();
     let text = value.text(&expected)?;
-    if text.is_empty() || text.len() > longest {
+    if text.is_empty() || text.len() as u64 > key.shape.0.0 {
         value.error_about(&format!("{} bytes", text.len()), &expected);
         return None;
     }
@@ -180,13 +164,13 @@ fn text(value: &Value<'_>, longest: usize) -> Option<String> {
 /// What is wrong is said of each field; a credential is not repeated.
 fn fields(whole: &Value<'_>) -> Vec<(String, String)> {
     let mut fields: Vec<(String, String)> = Vec::new();
-    let expected = "expected a mapping of fields' names to their values";
+    let expected = keys::HEADERS.expected();
     if whole.is_scalar() {
         // It may hold a credential.
-        whole.error_about(NOT_SHOWN, expected);
+        whole.error_about(NOT_SHOWN, &expected);
         return fields;
     }
-    let entries = whole.entries(expected);
+    let entries = whole.entries(&expected);
     for (name, value) in entries.unwrap_or_default() {
         let twin = fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         if !is_token(name) {
@@ -205,33 +189,41 @@ fn fields(whole: &Value<'_>) -> Vec<(String, String)> {
 }
 
 fn field_value(name: &str, value: &Value<'_>) -> Option<String> {
-    let expected = "expected visible ASCII characters, spaces and tabs";
-    let text =
-        if is_credential(name) { value.hidden_text(NOT_SHOWN, expected)? } else { value.text(expected)? };
-    if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\t') {
-        return Some(text.into_owned());
+    let expected = keys::HEADERS.shape.each.expected();
+    let credential = is_credential(name);
+    let text = if credential { value.hidden_text(NOT_SHOWN, &expected)? } else { value.text(&expected)? };
+    let text = field_text(&text);
+    if text.is_none() {
+        if credential {
+            value.error_about(NOT_SHOWN, &expected);
+        } else {
+            value.error(&expected);
+        }
     }
-    if is_credential(name) {
-        value.error_about(NOT_SHOWN, expected);
-    } else {
-        value.error(expected);
-    }
-    None
+    text
 }
+
+pub(super) fn field_text(text: &str) -> Option<String> {
+    let fits = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\t');
+    fits.then(|| text.to_owned())
+}
+
+/// Fields that a probe is not told, each with the reason.
+pub(super) const NOT_AMONG_HEADERS: [(&str, &str); 6] = [
+    ("host", "expected another field: the edge sets this one, from the key host beside headers"),
+    ("content-length", AS_THE_BODY_NEEDS_IT),
+    ("transfer-encoding", AS_THE_BODY_NEEDS_IT),
+    ("connection", ITS_OWN_CONNECTION),
+    ("upgrade", ITS_OWN_CONNECTION),
+    ("expect", "expected another field: the edge sends a probe's body without asking"),
+];
+const AS_THE_BODY_NEEDS_IT: &str = "expected another field: the edge sets this one, as the body needs it";
+const ITS_OWN_CONNECTION: &str =
+    "expected another field: the edge sets this one, as a probe has a connection of its own";
 
 /// Why a field is not accepted, if it is not.
 fn refusal(name: &str) -> Option<&'static str> {
-    match name.to_ascii_lowercase().as_str() {
-        "host" => Some("expected another field: the edge sets this one, from the key host beside headers"),
-        "content-length" | "transfer-encoding" => {
-            Some("expected another field: the edge sets this one, as the body needs it")
-        }
-        "connection" | "upgrade" => {
-            Some("expected another field: the edge sets this one, as a probe has a connection of its own")
-        }
-        "expect" => Some("expected another field: the edge sends a probe's body without asking"),
-        _ => None,
-    }
+    NOT_AMONG_HEADERS.iter().find(|(known, _)| name.eq_ignore_ascii_case(known)).map(|(_, why)| *why)
 }
 
 /// Whether the field `name` carries what nobody else should read.
@@ -240,12 +232,12 @@ pub(super) fn is_credential(name: &str) -> bool {
 }
 
 fn statuses(value: &Value<'_>) -> Vec<RangeInclusive<u16>> {
-    let elements = value.one_or_several(EXPECT).unwrap_or_default();
+    let elements = value.one_or_several(&keys::EXPECT.expected()).unwrap_or_default();
     elements.iter().filter_map(status_range).collect()
 }
 
 fn status_range(value: &Value<'_>) -> Option<RangeInclusive<u16>> {
-    let (first, last) = value.parsed(EXPECT, |text| {
+    let (first, last) = value.parsed(&keys::EXPECT.expected(), |text| {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
         Some((status(first)?, status(last)?))
     })?;
@@ -262,8 +254,9 @@ fn status_range(value: &Value<'_>) -> Option<RangeInclusive<u16>> {
 }
 
 fn status(text: &str) -> Option<u16> {
+    let accepted = &keys::EXPECT.shape.0;
     let digits = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|status| digits && (200..=599).contains(status))
+    text.parse().ok().filter(|status| digits && (accepted.least..=accepted.most).contains(status))
 }
 
 /// A range of statuses as it is written.

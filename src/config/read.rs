@@ -1,21 +1,21 @@
 //! Typed reading of the tree.
 //!
 //! A reader never stops at the first error: it reports it and answers `None`, and its caller goes on with a
-//! default. Whether anything was reported decides in the end. The keys that a section asks for are the keys
-//! that it knows; everything else in its mapping is unknown.
+//! default. Whether anything was reported decides in the end. What a key may be is said in [`super::keys`]: a
+//! reader can ask for the keys of its section, and must ask for all of them.
 
+mod mapping;
 mod written;
 
+pub(super) use mapping::Mapping;
+
 use super::error::{ConfigError, Place, Warning};
-use super::scalar::{
-    alternatives, is_name, parse_boolean, parse_duration, parse_size, show_duration, show_size, suggestion,
-};
+use super::scalar::{is_name, suggestion};
+use super::shape::{Name, Section, Shape as _};
 use super::tree::{Entry, Position, Raw, RawKind, below};
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// The longest part of a value that an error repeats, in characters.
 const LONGEST_QUOTE: usize = 60;
@@ -202,49 +202,6 @@ impl<'a> Value<'a> {
         Ok(Cow::Owned(out))
     }
 
-    /// One of several words. Where `on` or `off` is among them, any boolean is too.
-    pub(super) fn word<T: Copy>(&self, words: &[(&str, T)]) -> Option<T> {
-        let expected = || format!("expected {}", alternatives(words.iter().map(|(word, _)| *word)));
-        let text = self.text(&expected())?;
-        let find = |wanted: &str| words.iter().find(|(word, _)| *word == wanted).map(|(_, meaning)| *meaning);
-        let switch = || find(if parse_boolean(&text)? { "on" } else { "off" });
-        let found = find(&text).or_else(switch);
-        if found.is_none() {
-            self.error(&expected());
-        }
-        found
-    }
-
-    pub(super) fn boolean(&self) -> Option<bool> {
-        let expected = "expected true or false";
-        self.parsed(expected, parse_boolean)
-    }
-
-    pub(super) fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
-        let expected = format!("expected {}..={}", range.start(), range.end());
-        self.parsed(&expected, |text| {
-            let number = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
-            number.filter(|number| range.contains(number))
-        })
-    }
-
-    /// An integer whose range fits its type.
-    pub(super) fn number<T: TryFrom<u64>>(&self, range: RangeInclusive<u64>) -> Option<T> {
-        self.integer(range).and_then(|number| T::try_from(number).ok())
-    }
-
-    pub(super) fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
-        let (least, most) = (show_duration(*range.start()), show_duration(*range.end()));
-        let expected = format!("expected a duration from {least} to {most}, such as 30s");
-        self.parsed(&expected, |text| parse_duration(text).filter(|duration| range.contains(duration)))
-    }
-
-    pub(super) fn size(&self, range: RangeInclusive<u64>) -> Option<u64> {
-        let (least, most) = (show_size(*range.start()), show_size(*range.end()));
-        let expected = format!("expected a size from {least} to {most}, such as 64KiB");
-        self.parsed(&expected, |text| parse_size(text).filter(|size| range.contains(size)))
-    }
-
     /// What `parse` makes of the text; an error says what was `expected`.
     pub(super) fn parsed<T>(&self, expected: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let parsed = parse(&self.text(expected)?);
@@ -283,11 +240,6 @@ impl<'a> Value<'a> {
             RawKind::List(_) => self.list(expected),
             _ => Some(vec![self.clone()]),
         }
-    }
-
-    /// Whether this is a list without elements.
-    pub(super) fn is_empty_list(&self) -> bool {
-        matches!(&self.raw.kind, RawKind::List(items) if items.is_empty())
     }
 
     /// Whether this is a mapping without keys.
@@ -330,8 +282,9 @@ impl<'a> Value<'a> {
 
     /// The index of what this text names among `names`. Only groups need not exist; where anything else has no
     /// names at all, its section was reported already.
-    pub(super) fn reference(&self, what: &str, names: &[&str]) -> Option<usize> {
-        let text = self.text(&format!("expected the name of a {what}"))?;
+    pub(super) fn reference(&self, what: &Name, names: &[&str]) -> Option<usize> {
+        let text = self.text(&what.expected())?;
+        let Name(what) = *what;
         let found = names.iter().position(|name| *name == text);
         if found.is_none() && (!names.is_empty() || what == GROUP) {
             let meant = suggestion(&text, names.iter().copied());
@@ -342,115 +295,20 @@ impl<'a> Value<'a> {
         found
     }
 
-    /// Reads a mapping with known keys; those that `read` did not ask for are reported.
-    pub(super) fn mapping<T>(&self, expected: &str, read: impl FnOnce(&mut Mapping<'a>) -> T) -> Option<T> {
+    /// Reads a mapping with known keys; others are reported.
+    pub(super) fn mapping<T>(
+        &self,
+        section: &'static Section,
+        read: impl FnOnce(&mut Mapping<'a>) -> T,
+    ) -> Option<T> {
         let RawKind::Mapping(entries) = &self.raw.kind else {
-            self.error(expected);
+            self.error(section.expected);
             return None;
         };
-        let mut mapping = Mapping { value: self.clone(), entries, asked: Vec::new() };
+        let mut mapping = Mapping::new(self, entries, section);
         let answer = read(&mut mapping);
-        mapping.report_unknown();
+        mapping.finish();
         Some(answer)
-    }
-}
-
-/// A mapping with known keys.
-pub(super) struct Mapping<'a> {
-    value: Value<'a>,
-    entries: &'a [Entry],
-    asked: Vec<&'static str>,
-}
-
-impl<'a> Mapping<'a> {
-    /// The value of `key`, if the key is there.
-    pub(super) fn value(&mut self, key: &'static str) -> Option<Value<'a>> {
-        self.asked.push(key);
-        let entry = self.entries.iter().find(|entry| entry.key == key)?;
-        Some(Value { raw: &entry.value, path: below(&self.value.path, key), document: self.value.document })
-    }
-
-    /// What `read` makes of the value of `key`; `default` where the key is absent or wrong.
-    pub(super) fn or<T>(
-        &mut self,
-        key: &'static str,
-        default: T,
-        read: impl FnOnce(Value<'a>) -> Option<T>,
-    ) -> T {
-        self.value(key).and_then(read).unwrap_or(default)
-    }
-
-    /// The same for a key whose null means none.
-    pub(super) fn or_none<T>(
-        &mut self,
-        key: &'static str,
-        default: Option<T>,
-        read: impl FnOnce(Value<'a>) -> Option<T>,
-    ) -> Option<T> {
-        match self.value(key) {
-            None => default,
-            Some(value) if value.is_null() => None,
-            Some(value) => read(value),
-        }
-    }
-
-    /// The same for a key that must be there.
-    pub(super) fn required<T>(
-        &mut self,
-        key: &'static str,
-        expected: &str,
-        read: impl FnOnce(Value<'a>) -> Option<T>,
-    ) -> Option<T> {
-        match self.value(key) {
-            Some(value) => read(value),
-            None => {
-                self.value.missing(key, expected);
-                None
-            }
-        }
-    }
-
-    /// Refuses `key` unless it has its default, which is the only thing that this version can do.
-    pub(super) fn not_built(
-        &mut self,
-        key: &'static str,
-        default: &str,
-        is_default: impl FnOnce(&Value<'a>) -> bool,
-    ) {
-        if let Some(value) = self.value(key)
-            && !is_default(&value)
-        {
-            value.error(&format!("not supported by this version, expected {default}"));
-        }
-    }
-
-    /// The same for a key whose default is one word.
-    pub(super) fn not_built_unless(&mut self, key: &'static str, accepted: &[&str]) {
-        self.not_built(key, &alternatives(accepted.iter().copied()), |value| match &value.raw.kind {
-            RawKind::Scalar { text, quoted: false } => {
-                let switched_off = accepted.contains(&"off") || accepted.contains(&"false");
-                let is_off = switched_off && parse_boolean(text) == Some(false);
-                accepted.contains(&text.as_str()) || is_off
-            }
-            RawKind::Scalar { text, quoted: true } => accepted.contains(&text.as_str()),
-            _ => false,
-        });
-    }
-
-    /// The mapping as a value, to report about it.
-    pub(super) fn whole(&self) -> &Value<'a> {
-        &self.value
-    }
-
-    fn report_unknown(&self) {
-        for entry in self.entries.iter().filter(|entry| !self.asked.contains(&entry.key.as_str())) {
-            let expected = match suggestion(&entry.key, self.asked.iter().copied()) {
-                Some(meant) => format!("did you mean {meant}?"),
-                None => format!("expected {}", alternatives(self.asked.iter().copied())),
-            };
-            let path = below(&self.value.path, &entry.key);
-            self.value.document.error(entry.position, &path, "unknown key", &expected);
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The smaller sections: `log`, `limits`, `shutdown`, and those whose features this version does not have.
 
+use super::keys::rest as keys;
 use super::read::{Mapping, Value};
 use super::{AccessLog, AccessLogTarget, Limits, Log, LogFormat};
 use log::LevelFilter;
@@ -15,98 +16,85 @@ pub(super) const LEVELS: [(&str, LevelFilter); 6] = [
 ];
 pub(super) const FORMATS: [(&str, LogFormat); 2] = [("json", LogFormat::Json), ("text", LogFormat::Text)];
 
-const SECOND: Duration = Duration::from_secs(1);
-
 pub(super) fn log(root: &mut Mapping<'_>) -> Log {
-    let mut log = Log {
-        access: AccessLog { to: AccessLogTarget::Stdout, format: LogFormat::Json },
-        level: LevelFilter::Info,
-    };
-    if let Some(value) = root.value("log") {
-        value.mapping("expected a mapping with access and level", |mapping| {
-            match mapping.value("access") {
-                Some(value) if value.is_null() => log.access.to = AccessLogTarget::Off,
-                Some(value) => access(&value, &mut log.access),
+    let access = AccessLog { to: AccessLogTarget::Stdout, format: keys::FORMAT.default() };
+    let mut log = Log { access, level: keys::LEVEL.default() };
+    if let Some(value) = root.value(&keys::LOG) {
+        value.mapping(&keys::LOGGED, |mapping| {
+            match mapping.or_null(&keys::ACCESS) {
+                Some(None) => log.access.to = AccessLogTarget::Off,
+                Some(Some(value)) => access_log(&value, &mut log.access),
                 None => {}
             }
-            log.level = mapping.or("level", log.level, |value| value.word(&LEVELS));
+            log.level = mapping.read(&keys::LEVEL);
         });
     }
     log
 }
 
-fn access(value: &Value<'_>, access: &mut AccessLog) {
-    value.mapping("expected a mapping with to and format, or null for no access log", |mapping| {
-        access.to = mapping.or("to", AccessLogTarget::Stdout, |value| {
-            let expected = "expected stdout, off or a file";
-            match value.text(expected)?.as_ref() {
-                "stdout" => Some(AccessLogTarget::Stdout),
-                "off" => Some(AccessLogTarget::Off),
-                _ => value.file(expected).map(AccessLogTarget::File),
-            }
-        });
-        access.format = mapping.or("format", access.format, |value| value.word(&FORMATS));
+fn access_log(value: &Value<'_>, access: &mut AccessLog) {
+    value.mapping(&keys::ACCESS_LOG, |mapping| {
+        if let Some(to) = mapping.value(&keys::TO).and_then(|value| target(&value)) {
+            access.to = to;
+        }
+        access.format = mapping.read(&keys::FORMAT);
     });
+}
+
+fn target(value: &Value<'_>) -> Option<AccessLogTarget> {
+    let expected = keys::TO.expected();
+    match value.text(&expected)?.as_ref() {
+        "stdout" => Some(AccessLogTarget::Stdout),
+        "off" => Some(AccessLogTarget::Off),
+        _ => value.file(&expected).map(AccessLogTarget::File),
+    }
 }
 
 pub(super) fn limits(root: &mut Mapping<'_>) -> Limits {
     let mut limits = Limits {
-        request_header_bytes: 128 << 10,
-        header_timeout: 10 * SECOND,
-        connections: 20_000,
-        requests_per_connection: 10_000,
-        waiting: 1_000,
+        request_header_bytes: in_memory(keys::REQUEST_HEADER_BYTES.default()),
+        header_timeout: keys::HEADER_TIMEOUT.default(),
+        connections: keys::CONNECTIONS.default(),
+        requests_per_connection: keys::REQUESTS_PER_CONNECTION.default(),
+        waiting: keys::WAITING.default(),
     };
-    if let Some(value) = root.value("limits") {
-        value.mapping(
-            "expected a mapping with request_header_bytes, header_timeout, connections",
-            |mapping| {
-                let bytes =
-                    mapping.value("request_header_bytes").and_then(|value| value.size(1 << 10..=16 << 20));
-                limits.request_header_bytes = bytes
-                    .and_then(|bytes| usize::try_from(bytes).ok())
-                    .unwrap_or(limits.request_header_bytes);
-                limits.header_timeout = mapping.or("header_timeout", limits.header_timeout, |value| {
-                    value.duration(Duration::from_millis(1)..=3_600 * SECOND)
-                });
-                limits.connections =
-                    mapping.or("connections", limits.connections, |value| value.number(1..=10_000_000));
-                limits.requests_per_connection =
-                    mapping.or("requests_per_connection", limits.requests_per_connection, |value| {
-                        value.integer(1..=1_000_000_000)
-                    });
-                limits.waiting = mapping.or("waiting", limits.waiting, |value| value.number(0..=10_000_000));
-            },
-        );
+    if let Some(value) = root.value(&keys::LIMITS) {
+        value.mapping(&keys::BOUNDS, |mapping| {
+            limits.request_header_bytes = in_memory(mapping.read(&keys::REQUEST_HEADER_BYTES));
+            limits.header_timeout = mapping.read(&keys::HEADER_TIMEOUT);
+            limits.connections = mapping.read(&keys::CONNECTIONS);
+            limits.requests_per_connection = mapping.read(&keys::REQUESTS_PER_CONNECTION);
+            limits.waiting = mapping.read(&keys::WAITING);
+        });
     }
     limits
 }
 
+/// A size that the range of its key keeps small.
+fn in_memory(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
 pub(super) fn shutdown_grace(root: &mut Mapping<'_>) -> Duration {
-    let default = 60 * SECOND;
-    let read = |value: Value<'_>| {
-        value.mapping("expected a mapping with grace", |mapping| {
-            mapping.or("grace", default, |value| value.duration(Duration::ZERO..=86_400 * SECOND))
-        })
-    };
-    root.value("shutdown").and_then(read).unwrap_or(default)
+    let read = |value: Value<'_>| value.mapping(&keys::STOP, |mapping| mapping.read(&keys::GRACE));
+    root.value(&keys::SHUTDOWN).and_then(read).unwrap_or_else(|| keys::GRACE.default())
 }
 
 /// Sections that accept nothing but their defaults.
 pub(super) fn not_built(root: &mut Mapping<'_>) {
-    if let Some(value) = root.value("session_store") {
-        value.mapping("expected a mapping with enabled", |mapping| {
-            mapping.not_built_unless("enabled", &["false"]);
-            mapping.not_built_unless("kind", &["embedded"]);
-            mapping.not_built_unless("path", &["/var/lib/identity-edge"]);
+    if let Some(value) = root.value(&keys::SESSION_STORE) {
+        value.mapping(&keys::STORE, |mapping| {
+            mapping.not_built(&keys::ENABLED);
+            mapping.not_built(&keys::KIND);
+            mapping.not_built(&keys::STORE_PATH);
         });
     }
-    root.not_built("federation", "{}", Value::is_empty_mapping);
-    root.not_built("cluster", "{}", Value::is_empty_mapping);
-    if let Some(value) = root.value("state") {
-        value.mapping("expected a mapping with path and save_interval", |mapping| {
-            mapping.not_built("path", "null", Value::is_null);
-            mapping.not_built_unless("save_interval", &["10s"]);
+    root.not_built(&keys::FEDERATION);
+    root.not_built(&keys::CLUSTER);
+    if let Some(value) = root.value(&keys::STATE) {
+        value.mapping(&keys::KEPT, |mapping| {
+            mapping.not_built(&keys::STATE_PATH);
+            mapping.not_built(&keys::SAVE_INTERVAL);
         });
     }
 }

@@ -1,6 +1,7 @@
 //! What a role fills in. The numbers are those of Microsoft Identity Manager and the clients met in its farms.
 
-use super::{ConnectionAuth, Ejection, HttpProbe, Probe, ProbeCheck, Role, Timeouts};
+use super::keys::{pool, probe};
+use super::{ConnectionAuth, HttpProbe, Probe, ProbeCheck, Role, Timeouts};
 use std::time::Duration;
 
 /// The words for roles.
@@ -12,8 +13,6 @@ pub(super) const ROLES: [(&str, Role); 6] = [
     ("sspr_reset", Role::SsprReset),
     ("none", Role::None),
 ];
-
-const SECOND: Duration = Duration::from_secs(1);
 
 impl Role {
     /// Its port; only a pool without a role has none of its own.
@@ -53,12 +52,11 @@ impl Role {
             Self::SsprRegistration | Self::SsprReset => 120,
         };
         Timeouts {
-            connect: 3 * SECOND,
-            read: read * SECOND,
-            write: 60 * SECOND,
-            // Below the 120 s after which http.sys closes.
-            idle: 60 * SECOND,
-            tunnel: 3600 * SECOND,
+            connect: pool::CONNECT.default(),
+            read: Duration::from_secs(read),
+            write: pool::WRITE.default(),
+            idle: pool::IDLE.default(),
+            tunnel: pool::TUNNEL.default(),
         }
     }
 
@@ -67,12 +65,12 @@ impl Role {
     pub(super) fn probe(self) -> Probe {
         Probe {
             check: if self.is_portal() { ProbeCheck::Http(self.http_probe()) } else { ProbeCheck::Tcp },
-            interval: 5 * SECOND,
-            fast_interval: SECOND,
-            timeout: 2 * SECOND,
-            rise: 2,
-            fall: 3,
-            start_grace: 10 * SECOND,
+            interval: probe::INTERVAL.default(),
+            fast_interval: probe::FAST_INTERVAL.default(),
+            timeout: probe::TIMEOUT.default(),
+            rise: probe::RISE.default(),
+            fall: probe::FALL.default(),
+            start_grace: probe::START_GRACE.default(),
         }
     }
 
@@ -85,8 +83,8 @@ impl Role {
         }
         HttpProbe {
             method: "GET".into(),
-            path: "/".into(),
-            host: None,
+            path: probe::PATH.default(),
+            host: probe::HOST.default(),
             headers: Vec::new(),
             body: None,
             expect,
@@ -95,6 +93,19 @@ impl Role {
     }
 }
 
-pub(super) const EJECTION: Ejection = Ejection { consecutive_failures: 5, duration: Duration::from_secs(30) };
-pub(super) const SLOW_START: Duration = Duration::from_secs(30);
-pub(super) const KEEPALIVE_CONNECTIONS: usize = 512;
+/// A default that the role decides, in words: `5725 for mim_service; 443 for mim_portal and sspr_reset`.
+pub(super) fn by_role(default: impl Fn(Role) -> String) -> String {
+    let mut defaults: Vec<(String, Vec<&str>)> = Vec::new();
+    for (name, role) in ROLES {
+        let default = default(role);
+        match defaults.iter_mut().find(|(known, _)| *known == default) {
+            Some((_, names)) => names.push(name),
+            None => defaults.push((default, vec![name])),
+        }
+    }
+    let told = defaults.iter().map(|(default, names)| match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{default} for {} and {last}", rest.join(", ")),
+        _ => format!("{default} for {}", names.join("")),
+    });
+    told.collect::<Vec<_>>().join("; ")
+}

@@ -1,7 +1,9 @@
 //! The section `routes`.
 
-use super::read::{GROUP, Mapping, Value};
+use super::keys::route as keys;
+use super::read::{Mapping, Value};
 use super::scalar::{is_host, is_host_name};
+use super::shape::Scalar as _;
 use super::{Pool, Route, listeners};
 use crate::route::{HostPattern, PathPrefix, RouteSpec, RouteTable};
 
@@ -32,8 +34,8 @@ pub(super) struct Names<'n> {
 }
 
 pub(super) fn read<'a>(root: &mut Mapping<'a>, names: &Names<'_>) -> Vec<Read<'a>> {
-    let expected = "expected a list of at least one route";
-    let list = root.required("routes", expected, |value| value.list(expected)).unwrap_or_default();
+    let value = root.required(&keys::ROUTES);
+    let list = value.and_then(|value| value.list(&keys::ROUTES.expected())).unwrap_or_default();
     list.into_iter().map(|value| route(value, names)).collect()
 }
 
@@ -49,45 +51,42 @@ fn route<'a>(whole: Value<'a>, names: &Names<'_>) -> Read<'a> {
         whole: whole.clone(),
         persistence: whole.clone(),
     };
-    whole.mapping("expected a mapping with listener, host, path, pool, persistence", |mapping| {
-        read.name = mapping.value("name").and_then(|value| Some((value.parsed(NAME, name)?, value)));
-        read.listener = mapping.required("listener", "expected the name of a listener", |value| {
-            value.reference("listener", &names.listeners)
-        });
-        read.host = match mapping.value("host") {
-            None => Some(HostPattern::Any),
-            Some(value) if value.is_null() => Some(HostPattern::Any),
-            Some(value) => value.parsed(HOST, host),
+    whole.mapping(&keys::ROUTE, |mapping| {
+        let name = mapping.value(&keys::NAME);
+        read.name = name.and_then(|value| Some((keys::NAME.shape.read(&value)?, value)));
+        read.listener = mapping.required_reference(&keys::LISTENER, &names.listeners);
+        read.host = match mapping.or_null(&keys::HOST) {
+            None | Some(None) => Some(HostPattern::Any),
+            Some(Some(value)) => keys::HOST.shape.0.read(&value),
         };
-        read.path = match mapping.value("path") {
-            None => Some("/".to_owned()),
-            Some(value) => value.parsed(PATH, path),
+        read.path = match mapping.value(&keys::PATH) {
+            None => Some(keys::PATH.default()),
+            Some(value) => keys::PATH.shape.read(&value),
         };
-        read.pool = mapping
-            .required("pool", "expected the name of a pool", |value| value.reference("pool", &names.pools));
-        read.group = match mapping.value("persistence") {
+        read.pool = mapping.required_reference(&keys::POOL, &names.pools);
+        read.group = match mapping.value(&keys::PERSISTENCE) {
             None => Some(None),
             Some(value) => {
                 read.persistence = value.clone();
-                if value.is_null() { Some(None) } else { value.reference(GROUP, &names.groups).map(Some) }
+                if value.is_null() {
+                    Some(None)
+                } else {
+                    value.reference(&keys::PERSISTENCE.shape.0, &names.groups).map(Some)
+                }
             }
         };
-        read.max_body = mapping.or_none("max_body", None, |value| value.size(0..=1 << 40));
+        read.max_body = mapping.read(&keys::MAX_BODY);
     });
     read
 }
 
-const NAME: &str = "expected a name without spaces and quotes";
-const HOST: &str = "expected a host such as mim.example.com, *.example.com or null for any, without a port";
-const PATH: &str = "expected a path that starts with a slash and does not end with one, without a query";
-
-fn name(text: &str) -> Option<String> {
+pub(super) fn name(text: &str) -> Option<String> {
     let fits = !text.is_empty() && text.len() <= LONGEST_NAME;
     (fits && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'\\".contains(&byte)))
         .then(|| text.to_owned())
 }
 
-fn host(text: &str) -> Option<HostPattern> {
+pub(super) fn host(text: &str) -> Option<HostPattern> {
     if text == "*" {
         return Some(HostPattern::Any);
     }
@@ -98,7 +97,7 @@ fn host(text: &str) -> Option<HostPattern> {
     is_host(&text).then_some(HostPattern::Exact(text))
 }
 
-fn path(text: &str) -> Option<String> {
+pub(super) fn path(text: &str) -> Option<String> {
     let fits = text.starts_with('/') && (text == "/" || !text.ends_with('/')) && text.len() <= LONGEST_PATH;
     (fits && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"?#\"'\\".contains(&byte)))
         .then(|| text.to_owned())

@@ -3,10 +3,14 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-const DURATION_UNITS: [(&str, u64); 5] =
+pub(super) const DURATION_UNITS: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-const SIZE_UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+pub(super) const SIZE_UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+/// The words that YAML 1.1 and people use for booleans.
+pub(super) const SWITCH_WORDS: [(&str, bool); 6] =
+    [("true", true), ("on", true), ("yes", true), ("false", false), ("off", false), ("no", false)];
 
 /// `30s`, `10h`, `500ms`: a whole number and its unit.
 pub(super) fn parse_duration(text: &str) -> Option<Duration> {
@@ -54,13 +58,9 @@ fn split(text: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, unit))
 }
 
-/// The words that YAML 1.1 and people use for booleans.
+/// One of [`SWITCH_WORDS`], in any case.
 pub(super) fn parse_boolean(text: &str) -> Option<bool> {
-    let is_one_of = |words: [&str; 3]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
-    if is_one_of(["true", "on", "yes"]) {
-        return Some(true);
-    }
-    is_one_of(["false", "off", "no"]).then_some(false)
+    SWITCH_WORDS.iter().find(|(word, _)| text.eq_ignore_ascii_case(word)).map(|(_, meaning)| *meaning)
 }
 
 /// Whether `text` may name a listener, node, group, pool or route: it becomes a label and part of a log line.

@@ -271,7 +271,7 @@ fn sections(out: &mut Lines, config: &Config) {
 }
 
 /// The word for a value of a table that has every value.
-fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
+pub(super) fn word<T: PartialEq>(words: &[(&'static str, T)], value: T) -> &'static str {
     words.iter().find(|(_, meaning)| *meaning == value).map_or("null", |(word, _)| word)
 }
 

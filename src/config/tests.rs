@@ -5,7 +5,9 @@ use std::path::Path;
 mod admin;
 mod bad;
 mod good;
+mod page;
 mod probe;
+mod schema;
 mod warnings;
 
 /// A folder with the files that configurations name.

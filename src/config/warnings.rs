@@ -1,6 +1,7 @@
 //! What works on a quiet day and fails in a farm: settings that do not go with how Microsoft Identity Manager, its
 //! clients and Windows behave. Each is reported at the key that says so.
 
+use super::keys::{group, listener, pool, route as routed};
 use super::pools;
 use super::relations::Sections;
 use super::routes::Read as Route;
@@ -70,7 +71,7 @@ impl<'s, 'a> Sections<'s, 'a> {
             let why = format!(
                 "a few heavy clients, such as portals, can land on one node of pool {pool}: give them a node by static, or choose least_pins"
             );
-            read.whole.written(&["first_choice"]).warn("hash", &why);
+            read.whole.written(&[&group::FIRST]).warn("hash", &why);
         }
     }
 
@@ -82,7 +83,7 @@ impl<'s, 'a> Sections<'s, 'a> {
             let why = format!(
                 "WCF clients of pool {pool} use a security context for 10h, and the node that knows it is forgotten before"
             );
-            read.whole.written(&["idle_timeout"]).warn(&show_duration(idle), &why);
+            read.whole.written(&[&group::IDLE_TIMEOUT]).warn(&show_duration(idle), &why);
         }
     }
 
@@ -111,7 +112,7 @@ impl<'s, 'a> Sections<'s, 'a> {
                     "pool {} is reachable by {too}, and a client that uses both is two clients, perhaps on two nodes",
                     pool.pool.name
                 );
-                self.listeners[listener].1.written(&["bind"]).warn(&format!("{only} only"), &why);
+                self.listeners[listener].1.written(&[&listener::BIND]).warn(&format!("{only} only"), &why);
             }
         }
     }
@@ -122,7 +123,7 @@ impl<'s, 'a> Sections<'s, 'a> {
         let mut listeners = self.routes_of(group).filter_map(|route| self.listener(route)).peekable();
         if off && listeners.peek().is_some() && listeners.all(|listener| listener.tls.is_some()) {
             let why = "every listener of the group has TLS, and without Secure browsers send the cookie over plain HTTP too, where others can read it";
-            read.cookie.written(&["secure"]).warn("off", why);
+            read.cookie.written(&[&group::IS_SECURE]).warn("off", why);
         }
     }
 
@@ -141,7 +142,7 @@ impl<'s, 'a> Sections<'s, 'a> {
             let (expected, found) = (name(expected), name(pool.pool.role));
             let why =
                 format!("clients of port {port} expect {expected}, and pool {} is {found}", pool.pool.name);
-            route.whole.written(&["listener"]).warn(&listener.name, &why);
+            route.whole.written(&[&routed::LISTENER]).warn(&listener.name, &why);
         }
     }
 
@@ -151,7 +152,7 @@ impl<'s, 'a> Sections<'s, 'a> {
             |route: &Route<'_>| route.listener == Some(index) && self.role(route).is_some_and(Role::is_soap);
         if listener.keepalive < DOTNET_IDLE && self.routes.iter().any(is_soap) {
             let why = "clients on .NET keep an idle connection for 100s, and a request that they send while the edge closes it fails";
-            place.written(&["keepalive"]).warn(&show_duration(listener.keepalive), why);
+            place.written(&[&listener::KEEPALIVE]).warn(&show_duration(listener.keepalive), why);
         }
     }
 
@@ -186,7 +187,7 @@ impl<'s, 'a> Sections<'s, 'a> {
                 "SharePoint's pages need {} too, and no route for host {host} leads there: a portal has a host of its own",
                 missing.join(" and ")
             );
-            route.whole.written(&["path"]).warn(path, &why);
+            route.whole.written(&[&routed::PATH]).warn(path, &why);
         }
     }
 }
@@ -205,7 +206,7 @@ fn warn_of_swapped_ports(read: &pools::Read<'_>) {
     let mut shared = false;
     for (element, _) in read.nodes.list("").unwrap_or_default().iter().zip(wrong).filter(|(_, wrong)| *wrong)
     {
-        let own = element.written(&["port"]);
+        let own = element.written(&[&pool::NODE_PORT]);
         if own.is_same_place(element) {
             shared = true;
         } else {
@@ -213,7 +214,7 @@ fn warn_of_swapped_ports(read: &pools::Read<'_>) {
         }
     }
     if shared {
-        read.whole.written(&["port"]).warn(&other.to_string(), why);
+        read.whole.written(&[&pool::PORT]).warn(&other.to_string(), why);
     }
 }
 
@@ -221,11 +222,11 @@ fn warn_of_impatience(read: &pools::Read<'_>) {
     let (role, timeouts) = (read.pool.role, &read.pool.timeouts);
     if role.is_soap() && timeouts.read < CLIENT_PATIENCE {
         let why = "clients of MIM Service wait 20 minutes for an answer, and get a 504 before";
-        read.whole.written(&["timeouts", "read"]).warn(&show_duration(timeouts.read), why);
+        read.whole.written(&[&pool::TIMEOUTS, &pool::READ]).warn(&show_duration(timeouts.read), why);
     }
     if role != Role::None && timeouts.idle >= HTTP_SYS_IDLE {
         let why = "http.sys closes an idle connection after 120s, and a request that meets the close fails";
-        read.whole.written(&["timeouts", "idle"]).warn(&show_duration(timeouts.idle), why);
+        read.whole.written(&[&pool::TIMEOUTS, &pool::IDLE]).warn(&show_duration(timeouts.idle), why);
     }
 }
 

@@ -29,7 +29,7 @@ fn help_and_version() {
     let help = finish(&mut command(["--help"]));
     assert_eq!(help.status.code(), Some(0));
     let text = String::from_utf8(help.stdout).unwrap();
-    for word in ["run", "check", "explain", "keys"] {
+    for word in ["run", "check", "schema", "explain", "keys"] {
         assert!(text.contains(word), "{word} is missing in\n{text}");
     }
     let version = finish(&mut command(["--version"]));
@@ -39,14 +39,25 @@ fn help_and_version() {
 }
 
 #[test]
+fn the_schema_that_ships_is_the_one_that_is_printed() {
+    let printed = finish(&mut command(["schema"]));
+    assert_eq!(printed.status.code(), Some(0), "{}", said(&printed));
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/edge.schema.json");
+    let shipped = std::fs::read_to_string(shipped).unwrap();
+    let printed = String::from_utf8(printed.stdout).unwrap();
+    assert!(printed == shipped, "identity-edge schema > conf/edge.schema.json");
+}
+
+#[test]
 fn wrong_usage_is_2() {
-    let usages: [&[&str]; 7] = [
+    let usages: [&[&str]; 8] = [
         &[],
         &["frobnicate"],
         &["run"],
         &["run", "--config"],
         &["run", "--config", "edge.yaml", "--nonsense"],
         &["check"],
+        &["schema", "edge.yaml"],
         &["keys", "frobnicate", "keys.txt"],
     ];
     for usage in usages {

@@ -10,26 +10,15 @@ use super::*;
 use alone::{ENVIRONMENT, KEYS, KINDS, LISTENERS, NODES, PROBES, YAML};
 use together::{ADMIN, GROUPS, POOLS, RELATIONS, REST, ROUTES};
 
+/// All tables of cases.
+pub(super) const ALL: [&str; 13] =
+    [YAML, KEYS, KINDS, LISTENERS, NODES, ENVIRONMENT, PROBES, ADMIN, GROUPS, POOLS, ROUTES, REST, RELATIONS];
+
 #[test]
 fn every_error_says_place_value_and_remedy() {
     let folder = Folder::new();
     let mut wrong = String::new();
-    let cases = [
-        YAML,
-        KEYS,
-        KINDS,
-        LISTENERS,
-        NODES,
-        ENVIRONMENT,
-        PROBES,
-        ADMIN,
-        GROUPS,
-        POOLS,
-        ROUTES,
-        REST,
-        RELATIONS,
-    ]
-    .concat();
+    let cases = ALL.concat();
     for case in cases.split("\n\n").filter(|case| !case.trim().is_empty()) {
         let (text, expected) = changed(FARM, case);
         let found = folder.bad(&text).join("\n").replace("edge.yaml:", "");

@@ -1,6 +1,7 @@
 use super::*;
-use crate::persistence::settings::{By, Secure};
+use crate::persistence::settings::{By, GroupSettings, Secure};
 use crate::pool::AdminState;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Every kind of setting, each other than its default.
@@ -337,6 +338,27 @@ fn the_portal_is_a_few_lines_more() {
 }
 
 /// The annotated file says which values are defaults: leaving those lines out changes nothing.
+/// Who embeds the selector gets what the page says, too.
+#[test]
+fn a_group_that_is_told_nothing_is_the_librarys() {
+    let groups = "  ip: { by: source_ip }\n  ck: { by: cookie, cookie: { keys: [keys.txt] } }\n";
+    let more = "  both: { by: auto, cookie: { keys: [keys.txt] } }\n  nothing: { by: none }\n";
+    let (config, _) = Folder::new().good(&farm(groups, &format!("{groups}{more}")));
+    for group in &config.groups {
+        let (name, keys) =
+            (group.name.as_str(), group.cookie.as_ref().map(|cookie| Arc::clone(&cookie.keys)));
+        let wanted = match (group.by, keys) {
+            (By::SourceIp, None) => GroupSettings::by_source_ip(name),
+            (By::Cookie, Some(keys)) => GroupSettings::by_cookie(name, keys),
+            (By::Auto, Some(keys)) => GroupSettings::auto(name, keys),
+            (By::None, None) => GroupSettings::unpinned(name),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(format!("{group:?}"), format!("{wanted:?}"));
+    }
+    assert_eq!(config.groups.len(), 4);
+}
+
 #[test]
 fn the_annotated_file_tells_the_truth_about_defaults() {
     let folder = Folder::new();

@@ -7,7 +7,7 @@ use super::bad::changed;
 use super::*;
 
 /// A farm of which there is nothing to say.
-const MIM: &str = r#"listeners:
+pub(super) const MIM: &str = r#"listeners:
   service: { bind: ["0.0.0.0:5725", "[::]:5725"] }
   sts: { bind: ["0.0.0.0:5726", "[::]:5726"] }
   web: { bind: "0.0.0.0:443", tls: { certificates: [ { certificate: mim.pem, key: mim.key } ] } }
@@ -27,16 +27,16 @@ routes:
   - { listener: web, host: mim.test, pool: portal, persistence: ck }
 "#;
 
+/// All tables of cases.
+pub(super) const ALL: [&str; 7] = [HASH, IDLE, PORTS, FAMILIES, PORTALS, COOKIES, TIMES];
+
 #[test]
 fn each_is_said_at_the_key_that_causes_it_and_only_then() {
     let folder = Folder::new();
     assert_eq!(folder.good(MIM).1, [""; 0]);
     let mut wrong = String::new();
     let (mut said, mut silent) = (0, 0);
-    for case in [HASH, IDLE, PORTS, FAMILIES, PORTALS, COOKIES, TIMES].concat().split("\n\n") {
-        if case.trim().is_empty() {
-            continue;
-        }
+    for case in ALL.concat().split("\n\n").filter(|case| !case.trim().is_empty()) {
         let (text, expected) = changed(MIM, case);
         let found = folder.good(&text).1.join("\n").replace("edge.yaml:", "");
         *(if expected.is_empty() { &mut silent } else { &mut said }) += 1;
