@@ -92,19 +92,16 @@ async fn until_interrupted(file: Option<&Path>, exit: bool) -> Result<bool, Demo
     };
     let pace = if exit { Pace::QUICK } else { Pace::WATCHED };
     let mut show = Show::new(stage, View::choose(), pace)?;
-    let mut told = None;
     let result = tokio::select! {
-        result = perform(&mut show, exit, &mut told) => result,
+        result = perform(&mut show, exit) => result,
         () = &mut stopped => Ok(()),
     };
     let Show { world, view, .. } = show;
-    view.close(&world, told.unwrap_or(world.told.len()));
-    result.map(|()| world.failures.is_empty() && (told.is_some() || !exit))
+    view.close(&world);
+    result.map(|()| world.failures.is_empty() && (world.result.is_some() || !exit))
 }
 
-/// Tells the story and stays; `told` becomes the line where the story's result begins.
-async fn perform(show: &mut Show, exit: bool, told: &mut Option<usize>) -> Result<(), DemoError> {
+async fn perform(show: &mut Show, exit: bool) -> Result<(), DemoError> {
     story::tell(show).await?;
-    *told = show.world.result;
     if exit { Ok(()) } else { stay::stay(show).await }
 }

@@ -78,9 +78,14 @@ enum Line {
 #[derive(Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum Event {
-    Listening { listener: String, address: SocketAddr },
+    Listening {
+        listener: String,
+        address: SocketAddr,
+    },
     #[serde(rename = "admin_listening")]
-    AdminListening { address: SocketAddr },
+    AdminListening {
+        address: SocketAddr,
+    },
     Ready,
     Request(Box<Entry>),
 }

@@ -11,12 +11,26 @@ pub(super) fn somebody_types() -> bool {
     stdin().is_terminal() && tcgetpgrp(stdin()).is_ok_and(|group| group == getpgrp())
 }
 
-/// The digits that are typed. The thread that reads ends with the process.
-pub(super) fn digits() -> Result<UnboundedReceiver<usize>, DemoError> {
-    let (sender, digits) = unbounded_channel();
+/// What a key asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    /// Stop or start the node with this number, counted from 1.
+    Node(usize),
+    /// The other half of what there is to see.
+    Turn,
+}
+
+/// The keys that are typed. The thread that reads ends with the process.
+pub(super) fn typed() -> Result<UnboundedReceiver<Key>, DemoError> {
+    let (sender, typed) = unbounded_channel();
     let read = move || {
-        for byte in stdin().lock().bytes().map_while(Result::ok).filter(u8::is_ascii_digit) {
-            if sender.send(usize::from(byte - b'0')).is_err() {
+        for byte in stdin().lock().bytes().map_while(Result::ok) {
+            let key = match byte {
+                b'1'..=b'9' => Key::Node(usize::from(byte - b'0')),
+                b' ' => Key::Turn,
+                _ => continue,
+            };
+            if sender.send(key).is_err() {
                 return;
             }
         }
@@ -24,5 +38,5 @@ pub(super) fn digits() -> Result<UnboundedReceiver<usize>, DemoError> {
     if somebody_types() {
         std::thread::Builder::new().spawn(read).map_err(DemoError::io("start a thread"))?;
     }
-    Ok(digits)
+    Ok(typed)
 }

@@ -40,9 +40,9 @@ impl Scrape {
     /// The sum of a metric over all of its series that have these labels.
     pub(super) fn sum(&self, family: &names::Family, labels: &[(&str, &str)]) -> f64 {
         let has = |sample: &&Sample| {
-            labels.iter().all(|(name, value)| {
-                sample.labels.iter().any(|(known, has)| known == name && has == value)
-            })
+            labels
+                .iter()
+                .all(|(name, value)| sample.labels.iter().any(|(known, has)| known == name && has == value))
         };
         self.0.iter().filter(|sample| sample.name == family.name).filter(has).map(|sample| sample.value).sum()
     }
@@ -66,7 +66,7 @@ impl Scrape {
         for node in nodes {
             let labels = [("group", group), ("node", node.as_str())];
             let (pins, share) = (self.count(&names::PINS, &labels), self.sum(&names::NODE_SHARE, &labels));
-            words.push(format!("{node}: {pins} pins, {:.0} % of new clients", share * 100.0));
+            words.push(format!("{node}: pins {pins}, share {:.0} %", share * 100.0));
         }
         words
     }

@@ -45,14 +45,11 @@ impl Client {
         self.seats.iter().find(|seat| seat.memory == memory).map(|seat| seat.node)
     }
 
-    /// A conversation broke; whether it was its first one.
-    pub(super) fn lose(&mut self) -> bool {
-        let mut first = true;
-        for seat in &mut self.seats {
-            let before = if let Standing::Broken(before) = seat.standing { before } else { 0 };
-            first &= before == 0;
-            seat.standing = Standing::Broken(before + 1);
-        }
-        first
+    /// A conversation with `memory` broke; whether it was the first one.
+    pub(super) fn lose(&mut self, memory: Place) -> bool {
+        let Some(seat) = self.seats.iter_mut().find(|seat| seat.memory == memory) else { return true };
+        let before = if let Standing::Broken(before) = seat.standing { before } else { 0 };
+        seat.standing = Standing::Broken(before + 1);
+        before == 0
     }
 }

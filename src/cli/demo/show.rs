@@ -3,13 +3,13 @@
 use super::cast::{CAST, Character};
 use super::edge::{Edge, Said};
 use super::error::DemoError;
-use super::keys;
+use super::keys::{self, Key};
 use super::metrics::Scrape;
 use super::sites::Place;
 use super::stage::Stage;
 use super::traffic::{Notice, Traffic};
 use super::view::View;
-use super::world::{Phase, Tone, World};
+use super::world::{Focus, Phase, Tone, World};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -47,7 +47,7 @@ pub(super) struct Show {
     /// For each phase.
     traffics: Vec<Traffic>,
     notices: Vec<UnboundedReceiver<Notice>>,
-    typed: UnboundedReceiver<usize>,
+    typed: UnboundedReceiver<Key>,
     /// Whether keys do something.
     pub(super) obeys: bool,
     redraw: Interval,
@@ -62,15 +62,21 @@ impl Show {
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
             interval
         };
-        let names: Vec<String> = stage.config.nodes.iter().map(|node| node.name.clone()).collect();
+        let names = stage.config.nodes.iter().map(|node| node.name.clone());
+        let nodes: Vec<_> = names
+            .map(|name| {
+                let place = stage.edge.sites.place(&name);
+                (name, place)
+            })
+            .collect();
         let mut show = Self {
-            world: World::new(&names, &stage.edge.sites),
+            world: World::new(nodes),
             stage,
             view,
             pace,
             traffics: Vec::new(),
             notices: Vec::new(),
-            typed: keys::digits()?,
+            typed: keys::typed()?,
             obeys: false,
             redraw: every(REDRAW),
             scrape: every(SCRAPE),
@@ -134,7 +140,8 @@ impl Show {
     /// Waits until every client has had all its turns and all is told; false if that takes too long.
     pub(super) async fn rest(&mut self, limit: Duration) -> Result<bool, DemoError> {
         let given = self.traffic().given();
-        let had_all = move |world: &World| world.clients().iter().map(|client| client.turns).eq(given.iter().copied());
+        let had_all =
+            move |world: &World| world.clients().iter().map(|client| client.turns).eq(given.iter().copied());
         self.until(limit, |world| had_all(world) && world.is_quiet()).await
     }
 
@@ -158,7 +165,7 @@ impl Show {
             Some(notice) = next(without) => self.world.noticed(Phase::Without, notice),
             said = self.stage.edge.edge.next() => return self.heard(Phase::With, said),
             Some(said) = said(other) => return self.heard(Phase::Without, said),
-            Some(digit) = self.typed.recv() => self.obey(digit).await?,
+            Some(key) = self.typed.recv() => self.obey(key).await?,
             _ = self.resize.recv() => self.view.resized(),
             _ = self.redraw.tick() => self.view.show(&self.world),
             _ = self.scrape.tick() => { self.scrape().await; }
@@ -171,7 +178,8 @@ impl Show {
             Said::Request(entry) => self.world.logged(phase, *entry),
             Said::Warning(text) => self.world.warned(phase, &text),
             Said::Ended => {
-                let run = if phase == Phase::With { Some(&self.stage.edge) } else { self.stage.other.as_ref() };
+                let run =
+                    if phase == Phase::With { Some(&self.stage.edge) } else { self.stage.other.as_ref() };
                 let said = run.map(|run| run.edge.said()).unwrap_or_default();
                 return Err(DemoError::Edge { what: "has ended", said });
             }
@@ -179,12 +187,33 @@ impl Show {
         Ok(())
     }
 
+    async fn obey(&mut self, key: Key) -> Result<(), DemoError> {
+        if !self.obeys {
+            return Ok(());
+        }
+        match key {
+            Key::Turn => {
+                let words = self.world.focus == Focus::Words;
+                self.world.focus = if words { Focus::Farm } else { Focus::Words };
+                Ok(())
+            }
+            Key::Node(number) => {
+                self.world.focus = Focus::Farm;
+                self.toggle(number).await
+            }
+        }
+    }
+
     /// Stops a node that runs, or starts one that does not.
-    async fn obey(&mut self, digit: usize) -> Result<(), DemoError> {
-        let node = digit.checked_sub(1).and_then(|at| self.world.nodes.get(at)).filter(|_| self.obeys);
+    async fn toggle(&mut self, number: usize) -> Result<(), DemoError> {
+        let node = number.checked_sub(1).and_then(|at| self.world.nodes.get(at));
         let Some((name, runs)) = node.map(|node| (node.name.clone(), node.runs)) else { return Ok(()) };
-        if runs { self.stop(&name).await } else { self.start(&name).await? }
-        Ok(())
+        if runs {
+            self.stop(&name).await;
+            Ok(())
+        } else {
+            self.start(&name).await
+        }
     }
 
     pub(super) async fn stop(&mut self, name: &str) {

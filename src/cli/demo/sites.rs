@@ -37,8 +37,8 @@ impl Place {
             Self::Service => "service",
             Self::Sts => "tokens",
             Self::Portal => "portal",
-            Self::Registration => "enrolment",
-            Self::Reset => "reset",
+            Self::Registration => "enrolment site",
+            Self::Reset => "reset site",
         }
     }
 
@@ -92,6 +92,11 @@ impl Sites {
         };
         let [service, sts, portal, registration, reset] = Place::ALL.map(site);
         Ok(Self([service?, sts?, portal?, registration?, reset?]))
+    }
+
+    /// What a node serves.
+    pub(super) fn place(&self, node: &str) -> Option<Place> {
+        Place::ALL.into_iter().find(|place| self.at(*place).nodes.iter().any(|known| known == node))
     }
 
     pub(super) fn at(&self, place: Place) -> &Site {

@@ -65,7 +65,8 @@ impl Stage {
     pub(super) fn group(&self) -> String {
         let pool = &self.edge.sites.at(Place::Service).pool;
         let Config { routes, pools, groups, .. } = &self.config;
-        let route = routes.iter().find(|route| pools.get(route.pool).is_some_and(|known| known.name == *pool));
+        let route =
+            routes.iter().find(|route| pools.get(route.pool).is_some_and(|known| known.name == *pool));
         let group = route.and_then(|route| route.group).and_then(|group| groups.get(group));
         group.map(|group| group.name.clone()).unwrap_or_default()
     }

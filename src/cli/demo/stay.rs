@@ -5,7 +5,7 @@ use super::keys;
 use super::show::Show;
 use super::sites::Place;
 use super::tally::Round;
-use super::world::{Phase, Tone};
+use super::world::{Focus, Phase, Tone};
 use std::time::Duration;
 
 /// More turns than anybody takes in a night.
@@ -24,30 +24,51 @@ pub(super) async fn stay(show: &mut Show) -> Result<(), DemoError> {
 }
 
 fn invite(show: &mut Show) {
-    let sites = &show.stage.edge.sites;
-    let service = sites.at(Place::Service).url("/ResourceManagementService/Enumeration");
-    let portal = sites.at(Place::Portal).url("/IdentityManagement");
-    let file = show.stage.edge.file.display().to_string();
-    let soap = "-H 'Content-Type: application/soap+xml' -d '<Enumerate/>'";
-    let mut lines = vec![
-        format!("a program  curl --interface 127.0.0.131 {soap} {service}"),
-        format!("a browser  {portal} (and reload it)"),
-    ];
-    if let Some(other) = &show.stage.other {
-        let url = other.sites.at(Place::Portal).url("/IdentityManagement");
-        lines.push(format!("the same without persistence  {url}"));
-    }
-    if let Some(admin) = show.stage.edge.edge.admin {
-        lines.push(format!("metrics    curl http://{admin}/metrics"));
-    }
-    lines.push(format!("why        identity-edge explain --config {file} --client 127.0.0.101 POST {service}"));
-    show.world.begin(6, "Try it by hand", "The clients go on. What you ask the edge for appears below.");
-    for line in lines {
-        show.world.tell(Tone::Plain, line);
+    let commands = commands(show);
+    show.world.begin(
+        6,
+        Focus::Words,
+        "Try it by hand",
+        "The clients go on. What you ask the edge for is told below.",
+    );
+    for command in commands {
+        show.world.tell(Tone::Command, command);
     }
     show.world.hint = hint(show);
     let hint = show.world.hint.clone();
-    show.world.tell(Tone::Plain, hint);
+    if !show.view.is_live() {
+        show.world.tell(Tone::Plain, hint);
+    }
+}
+
+/// What can be copied into a shell, or a browser.
+fn commands(show: &Show) -> Vec<String> {
+    let sites = &show.stage.edge.sites;
+    let service = sites.at(Place::Service).url("/ResourceManagementService/Enumeration");
+    let portal = sites.at(Place::Portal).url("/IdentityManagement");
+    let file = show.stage.edge.file.display();
+    let mut lines = vec![
+        "curl --interface 127.0.0.131 -H 'Content-Type: application/soap+xml' \\".to_owned(),
+        "  -d '<Enumerate/>' \\".to_owned(),
+        format!("  {service}"),
+        format!("{portal}  # in a browser: reload it"),
+    ];
+    if let Some(other) = &show.stage.other {
+        let portal = other.sites.at(Place::Portal).url("/IdentityManagement");
+        lines.push(format!("{portal}  # the same without persistence"));
+    }
+    if let Some(admin) = show.stage.edge.edge.admin {
+        lines.push(format!("curl http://{admin}/metrics"));
+    }
+    lines.push(format!("{} explain --client 127.0.0.101 \\", program()));
+    lines.push(format!("  --config {file} \\"));
+    lines.push(format!("  POST {service}"));
+    lines
+}
+
+/// How this program was called.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "identity-edge".to_owned())
 }
 
 fn hint(show: &Show) -> String {
@@ -56,7 +77,11 @@ fn hint(show: &Show) -> String {
         return end.to_owned();
     }
     let nodes = show.world.nodes.iter().zip(1..);
-    let keys: Vec<String> = nodes.map(|(node, digit)| format!("{digit} {}", node.name)).collect();
-    let enter = if show.view.is_live() { "" } else { " and Enter" };
-    format!("Stop or start a node, by its key{enter}: {}. {end}", keys.join(", "))
+    let nodes: Vec<String> = nodes.map(|(node, digit)| format!("{digit} {}", node.name)).collect();
+    let nodes = nodes.join(" ");
+    if show.view.is_live() {
+        format!("{end} Space: farm or commands. Digits stop or start a node: {nodes}.")
+    } else {
+        format!("{end} A digit and Enter stops or starts a node: {nodes}.")
+    }
 }

@@ -1,15 +1,15 @@
 //! The story: what is done to the farm, what must come of it, and whether it does.
 
 mod figures;
-mod outcome;
 mod outage;
+mod outcome;
 
 use super::cast::{CAST, WALKER};
 use super::error::DemoError;
 use super::show::Show;
 use super::sites::Place;
 use super::tally::Round;
-use super::world::{Client, Phase, Tone, World};
+use super::world::{Client, Focus, Phase, Tone, World};
 use std::time::Duration;
 
 /// How long the clients may take for what they do in the time of a breath: more means that something hangs.
@@ -30,11 +30,15 @@ async fn introduce(show: &mut Show) -> Result<(), DemoError> {
     let world = &mut show.world;
     world.begin(
         0,
+        Focus::Words,
         "What this is for",
-        "Microsoft Identity Manager (MIM) keeps each conversation in one server's memory: sent to another server, \
-         a client gets an error. identity-edge stands in front and leads every client back to its own server.",
+        "Microsoft Identity Manager (MIM) keeps conversations in one server's memory: at another, they fail. \
+         identity-edge leads every client back to its own server.",
     );
-    world.tell(Tone::Plain, "All on this machine: stand-ins for the servers (nodes), and the real edge before them.");
+    world.tell(
+        Tone::Plain,
+        "All on this machine: stand-ins for the servers (nodes), and the real edge before them.",
+    );
     for place in Place::ALL {
         let site = show.stage.edge.sites.at(place);
         let nodes = site.nodes.join(", ");
@@ -43,6 +47,7 @@ async fn introduce(show: &mut Show) -> Result<(), DemoError> {
     for moved in &show.stage.moved {
         world.tell(Tone::Expected, format!("{moved}."));
     }
+    show.pause().await?;
     show.pause().await
 }
 
@@ -50,9 +55,10 @@ async fn introduce(show: &mut Show) -> Result<(), DemoError> {
 async fn kept(show: &mut Show) -> Result<(), DemoError> {
     show.world.begin(
         1,
+        Focus::Farm,
         "Everybody is kept",
-        "Four programs search and use tokens, four people browse, all at once. Programs send no cookies: the edge \
-         knows them by address, on both ports. Browsers get a cookie.",
+        "Four programs and four people with browsers, all at once. The edge knows programs by address, \
+         on both ports; browsers get a cookie.",
     );
     conversations(show).await?;
     let total = *show.world.tally(Round::Calm);
@@ -74,7 +80,8 @@ async fn conversations(show: &mut Show) -> Result<(), DemoError> {
     let before = show.world.clients()[walker].seats.iter().map(|seat| seat.node).collect::<Vec<_>>();
     show.traffic().walk(walker, address);
     let name = CAST[walker].name;
-    show.world.tell(Tone::Plain, format!("{name} walks to another network: her address is 127.0.0.{address} now"));
+    show.world
+        .tell(Tone::Plain, format!("{name} walks to another network: her address is 127.0.0.{address} now"));
     show.traffic().give(1);
     done &= show.rest(LIMIT).await?;
     if !done {
@@ -83,14 +90,16 @@ async fn conversations(show: &mut Show) -> Result<(), DemoError> {
     if show.world.phase == Phase::With {
         let seats = &show.world.clients()[walker].seats;
         let same = seats.iter().map(|seat| seat.node).eq(before);
-        show.world.claim(same, format!("{name} kept her nodes and her sessions: a cookie goes where she goes"));
+        show.world
+            .claim(same, format!("{name} kept her nodes and her sessions: a cookie goes where she goes"));
     }
     Ok(())
 }
 
 fn who_is_where(world: &mut World) {
     let of = |at: usize| {
-        let here = world.clients().iter().filter(move |client| client.seats.iter().any(|seat| seat.node == at));
+        let here =
+            world.clients().iter().filter(move |client| client.seats.iter().any(|seat| seat.node == at));
         names(here)
     };
     let lines: Vec<String> =
@@ -109,9 +118,10 @@ fn names<'c>(clients: impl Iterator<Item = &'c Client>) -> String {
 async fn without(show: &mut Show) -> Result<(), DemoError> {
     show.world.begin(
         4,
+        Focus::Farm,
         "The same without persistence",
-        "A second edge before the same nodes, with `by: none` in its configuration: each request goes to the next \
-         node in turn. The same clients do the same things.",
+        "A second edge before the same nodes, configured `by: none`: each request goes to the next node \
+         in turn. The clients do the same as in act 1.",
     );
     show.pause().await?;
     let sites = show.stage.second().await?;
@@ -122,6 +132,9 @@ async fn without(show: &mut Show) -> Result<(), DemoError> {
     let (with, without) = (*show.world.tally(Round::Calm), *show.world.tally(Round::Without));
     let (all, broken) = (without.all_conversations(), without.all_broken());
     show.world.claim(all == with.all_conversations(), format!("the same {all} conversations as in act 1"));
-    show.world.claim(broken > 0, format!("{broken} of them broke: their node was there, and they were sent to the other"));
+    show.world.claim(
+        broken > 0,
+        format!("{broken} of them broke: their node was there, and they were sent to the other"),
+    );
     show.pause().await
 }

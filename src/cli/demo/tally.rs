@@ -70,3 +70,8 @@ impl Tally {
         self.broken.iter().sum()
     }
 }
+
+/// So many conversations, in words.
+pub(super) fn conversations(count: u32) -> String {
+    format!("{count} {}", if count == 1 { "conversation" } else { "conversations" })
+}

@@ -26,7 +26,7 @@ pub(super) enum Notice {
     /// It has been answered, or never will be.
     Answered(Report),
     /// A conversation is over.
-    Ended { client: usize, talk: Talk, loss: Option<Loss> },
+    Ended { client: usize, place: Place, talk: Talk, loss: Option<Loss> },
     /// A turn is over.
     Rested { client: usize },
 }
@@ -103,6 +103,7 @@ impl Traffic {
             sites: self.sites.clone(),
             notices: self.notices.clone(),
             beat: self.beat,
+            rhythm: Rhythm(self.clients.len() as u64),
             jar: Jar::default(),
             sessions: HashMap::new(),
         };
@@ -146,6 +147,20 @@ struct Kept {
     since: Instant,
 }
 
+/// Nobody is a clock: between half a beat and one and a half, the same ones in every run. Clients in step would meet
+/// the same node in turn and again, where nothing keeps them there.
+#[derive(Debug)]
+struct Rhythm(u64);
+
+impl Rhythm {
+    /// A linear congruential generator, with Knuth's constants for MMIX.
+    async fn wait(&mut self, beat: Duration) {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let eighths = u32::try_from(self.0 >> 61).unwrap_or(0);
+        sleep(beat / 2 + beat * eighths / 7).await;
+    }
+}
+
 /// One client.
 #[derive(Debug)]
 struct Client {
@@ -156,6 +171,7 @@ struct Client {
     sites: Sites,
     notices: UnboundedSender<Notice>,
     beat: Duration,
+    rhythm: Rhythm,
     jar: Jar,
     /// Its sessions, by the site's host.
     sessions: HashMap<String, Kept>,
@@ -171,14 +187,14 @@ impl Client {
                 Kind::Program => {
                     use Operation::{Enumerate, Get, Issue, Pull, Release};
                     let search = self.converse(&[Enumerate, Pull, Pull, Release]).await;
-                    self.ended(Talk::Search, search);
+                    self.ended(Place::Service, Talk::Search, search);
                     let token = self.converse(&[Issue, Get]).await;
-                    self.ended(Talk::Token, token);
+                    self.ended(Place::Service, Talk::Token, token);
                 }
                 Kind::Browser => {
                     for place in self.visits {
                         let visit = self.visit(*place).await;
-                        self.ended(Talk::Visit, visit);
+                        self.ended(*place, Talk::Visit, visit);
                     }
                 }
             }
@@ -187,14 +203,14 @@ impl Client {
     }
 
     /// Asks one thing after the other; the first answer gives the id that all others name.
-    async fn converse(&self, operations: &[Operation]) -> Result<(), Loss> {
+    async fn converse(&mut self, operations: &[Operation]) -> Result<(), Loss> {
         let mut kept: Option<Kept> = None;
         for operation in operations {
             let id = kept.as_ref().map(|kept| kept.id.as_str()).unwrap_or_default();
             let place = if *operation == Operation::Issue { Place::Sts } else { Place::Service };
-            let host = &self.sites.at(place).host;
+            let host = self.sites.at(place).host.clone();
             let fields = "Content-Type: application/soap+xml; charset=utf-8\r\n".to_owned();
-            let message = operation.message(id, host);
+            let message = operation.message(id, &host);
             let asked = Instant::now();
             let got = self.ask(place, "POST", operation.path(), fields, message).await?;
             if got.head.status != 200 {
@@ -203,7 +219,7 @@ impl Client {
             if let Some(id) = operation.gives().and_then(|name| xml::text(&got.body, name)) {
                 kept = Some(Kept { id: id.to_owned(), node: got.node().map(str::to_owned), since: asked });
             }
-            sleep(self.beat).await;
+            self.rhythm.wait(self.beat).await;
         }
         Ok(())
     }
@@ -235,7 +251,7 @@ impl Client {
                 let why = format!("the session is in the memory of {had}: sign in again");
                 lost = Some(Loss { why, had: before.node, since: before.since });
             }
-            sleep(self.beat).await;
+            self.rhythm.wait(self.beat).await;
         }
         lost.map_or(Ok(()), Err)
     }
@@ -260,8 +276,8 @@ impl Client {
         got.map_err(|error| Loss { why: format!("no answer: {error}"), had: None, since: asked })
     }
 
-    fn ended(&self, talk: Talk, result: Result<(), Loss>) {
-        self.tell(Notice::Ended { client: self.number, talk, loss: result.err() });
+    fn ended(&self, place: Place, talk: Talk, result: Result<(), Loss>) {
+        self.tell(Notice::Ended { client: self.number, place, talk, loss: result.err() });
     }
 
     fn tell(&self, notice: Notice) {

@@ -4,6 +4,8 @@ mod boxes;
 mod frame;
 mod live;
 mod plain;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use super::world::World;
@@ -23,7 +25,11 @@ impl View {
     pub(super) fn choose() -> Self {
         let coloured = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let able = std::env::var("TERM").is_ok_and(|term| !term.is_empty() && term != "dumb");
-        if stdout().is_terminal() && able { Self::Live(Live::open(coloured)) } else { Self::Plain(Plain::default()) }
+        if stdout().is_terminal() && able {
+            Self::Live(Live::open(coloured))
+        } else {
+            Self::Plain(Plain::default())
+        }
     }
 
     pub(super) fn is_live(&self) -> bool {
@@ -45,11 +51,13 @@ impl View {
         }
     }
 
-    /// Leaves the terminal as it was, with what is worth keeping: the lines from `first` on.
-    pub(super) fn close(self, world: &World, first: usize) {
+    /// Leaves the terminal as it was, with what is worth keeping: the result.
+    pub(super) fn close(self, world: &World) {
         if let Self::Live(live) = self {
+            let width = live.width();
             drop(live);
-            Plain::from_line(first).show(world);
+            let result = world.result.clone().unwrap_or_default();
+            plain::print(world.told.get(result).unwrap_or_default(), width);
         }
     }
 }

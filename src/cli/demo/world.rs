@@ -6,11 +6,12 @@
 use super::cast::Character;
 use super::edge::Entry;
 use super::seat::{Seat, Standing};
-use super::sites::{Place, Sites};
+use super::sites::Place;
 use super::tally::{Round, Tally};
 use super::traffic::{Loss, Notice, Report};
 use super::witness::Witness;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -40,6 +41,17 @@ pub(super) enum Tone {
     Bad,
     /// The edge's own words.
     Edge,
+    /// To be copied and tried; at most 76 columns.
+    Command,
+}
+
+/// What matters now, where there is no room for everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Focus {
+    /// Who is where.
+    Farm,
+    /// What is told.
+    Words,
 }
 
 /// A line that is told.
@@ -81,6 +93,9 @@ pub(super) struct World {
     pub(super) act: (usize, String),
     /// What the act shows, in a sentence or two.
     pub(super) about: String,
+    /// The first line of the act.
+    pub(super) first: usize,
+    pub(super) focus: Focus,
     pub(super) nodes: Vec<Node>,
     /// For each phase.
     casts: [Vec<Client>; 2],
@@ -91,32 +106,29 @@ pub(super) struct World {
     /// What can be done now, for the foot of a picture.
     pub(super) hint: String,
     pub(super) told: Vec<Line>,
-    /// The line where the result begins.
-    pub(super) result: Option<usize>,
+    /// The lines of the result, once it is there.
+    pub(super) result: Option<Range<usize>>,
     /// What the demo said and what did not hold.
     pub(super) failures: Vec<String>,
 }
 
 impl World {
-    pub(super) fn new(nodes: &[String], sites: &Sites) -> Self {
-        let node = |name: &String| Node {
-            name: name.clone(),
-            place: Place::ALL.into_iter().find(|place| sites.at(*place).nodes.contains(name)),
-            runs: true,
-            down: Vec::new(),
-            stopped: None,
-        };
+    /// With these nodes, each with what it serves.
+    pub(super) fn new(nodes: impl IntoIterator<Item = (String, Option<Place>)>) -> Self {
+        let node = |(name, place)| Node { name, place, runs: true, down: Vec::new(), stopped: None };
         Self {
             phase: Phase::With,
             round: Round::Calm,
             act: (0, String::new()),
             about: String::new(),
-            nodes: nodes.iter().map(node).collect(),
+            first: 0,
+            focus: Focus::Words,
+            nodes: nodes.into_iter().map(node).collect(),
             casts: [Vec::new(), Vec::new()],
             rounds: [Tally::default(); Round::COUNT],
             witnesses: [Witness::default(), Witness::default()],
             figures: Vec::new(),
-            hint: String::new(),
+            hint: "Ctrl-C ends everything.".to_owned(),
             told: Vec::new(),
             result: None,
             failures: Vec::new(),
@@ -144,12 +156,15 @@ impl World {
         rounds.fold(Tally::default(), |sum, round| sum.and(self.tally(*round)))
     }
 
-    pub(super) fn begin(&mut self, number: usize, title: &str, about: &str) {
+    pub(super) fn begin(&mut self, number: usize, focus: Focus, title: &str, about: &str) {
+        self.focus = focus;
         self.act = (number, title.to_owned());
         about.clone_into(&mut self.about);
-        let title = if (1..=ACTS).contains(&number) { format!("{number}. {title}") } else { title.to_owned() };
+        let title =
+            if (1..=ACTS).contains(&number) { format!("{number}. {title}") } else { title.to_owned() };
         self.tell(Tone::Title, title);
         self.tell(Tone::Plain, about);
+        self.first = self.told.len();
     }
 
     pub(super) fn tell(&mut self, tone: Tone, text: impl Into<String>) {
@@ -208,12 +223,12 @@ impl World {
                 self.witnesses[phase as usize].reported(report);
                 self.hear(phase);
             }
-            Notice::Ended { client, talk, loss } => {
+            Notice::Ended { client, place, talk, loss } => {
                 let tally = &mut self.rounds[self.round as usize];
                 tally.conversations[talk as usize] += 1;
                 if let Some(loss) = loss {
                     tally.broken[talk as usize] += 1;
-                    self.broke(phase, client, &loss);
+                    self.broke(phase, client, place, &loss);
                 }
             }
         }
@@ -291,7 +306,11 @@ impl World {
             tally.moved += 1;
             seat.standing = Standing::Moved;
             let held = report.asked.elapsed();
-            let first = if held < HELD { String::new() } else { format!("waited {:.1} s, then ", held.as_secs_f64()) };
+            let first = if held < HELD {
+                String::new()
+            } else {
+                format!("waited {:.1} s, then ", held.as_secs_f64())
+            };
             let text = format!("{name} {first}moved from {} to {to}", nodes[from].name);
             self.tell(Tone::Expected, text);
         } else {
@@ -301,25 +320,28 @@ impl World {
         }
     }
 
-    fn broke(&mut self, phase: Phase, client: usize, loss: &Loss) {
+    fn broke(&mut self, phase: Phase, client: usize, place: Place, loss: &Loss) {
         let character = self.casts[phase as usize][client].character;
         let name = character.name;
         if phase == Phase::Without {
-            let first = self.casts[phase as usize][client].lose();
-            if first {
+            if self.casts[phase as usize][client].lose(place) {
                 self.tell(Tone::Expected, format!("{name} fails: {}", loss.why));
             }
             return;
         }
         // Whatever had been begun on a node that has stopped since is gone with it, and nothing else may be.
         let stopped_since = |node: &Node| node.stopped.is_some_and(|stopped| stopped >= loss.since);
-        let excused = self.nodes.iter().any(|node| {
-            stopped_since(node) && loss.had.as_ref().is_none_or(|had| *had == node.name)
-        });
+        let excused = self
+            .nodes
+            .iter()
+            .any(|node| stopped_since(node) && loss.had.as_ref().is_none_or(|had| *had == node.name));
         if excused {
             self.rounds[self.round as usize].excused += 1;
             let had = loss.had.as_deref().unwrap_or("the stopped node");
-            self.tell(Tone::Expected, format!("{name} begins again, what it had died with {had}: {}", loss.why));
+            self.tell(
+                Tone::Expected,
+                format!("{name} begins again, what it had died with {had}: {}", loss.why),
+            );
         } else {
             self.fail(format!("{name}: {}", loss.why));
         }

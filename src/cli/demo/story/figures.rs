@@ -4,7 +4,7 @@ use super::super::error::DemoError;
 use super::super::metrics::Scrape;
 use super::super::show::Show;
 use super::super::sites::Place;
-use super::super::world::{Tone, World};
+use super::super::world::{Focus, Tone, World};
 use crate::metrics::names;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ struct Row {
 pub(super) async fn tell(show: &mut Show) -> Result<(), DemoError> {
     show.world.begin(
         3,
+        Focus::Words,
         "What the metrics say",
         "The edge tells Prometheus what it does. Its figures stand next to what the demo itself has counted.",
     );
@@ -50,7 +51,10 @@ pub(super) async fn tell(show: &mut Show) -> Result<(), DemoError> {
     let equal = !rows.is_empty() && rows.iter().all(|row| row.scraped == row.counted);
     world.claim(equal, "the metrics and the demo agree");
     let agreed = world.witnesses[world.phase as usize].agreed;
-    world.claim(agreed > 0, format!("{agreed} times the access log named the node that answered, and never another"));
+    world.claim(
+        agreed > 0,
+        format!("{agreed} times the access log named the node that answered, and never another"),
+    );
     show.pause().await
 }
 

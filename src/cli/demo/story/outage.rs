@@ -4,8 +4,8 @@ use super::super::cast::LATECOMER;
 use super::super::error::DemoError;
 use super::super::show::Show;
 use super::super::sites::Place;
-use super::super::tally::Round;
-use super::super::world::World;
+use super::super::tally::{Round, conversations};
+use super::super::world::{Focus, World};
 use super::{LIMIT, names};
 
 /// More turns than anybody takes while the node is away.
@@ -16,9 +16,10 @@ pub(super) async fn tell(show: &mut Show) -> Result<(), DemoError> {
     let name = show.world.nodes[victim].name.clone();
     show.world.begin(
         2,
+        Focus::Farm,
         &format!("{name} stops, and comes back"),
-        "What was in its memory is gone. The edge holds its clients for up to 2 s, in case it is only restarted; then \
-         they move, for both ports at once. Nobody else notices.",
+        "Its memory is gone. The edge holds its clients for 2 s, in case it only restarts; then they move, \
+         both ports at once. Nobody else notices.",
     );
     show.world.round = Round::Outage;
     show.pause().await?;
@@ -45,7 +46,8 @@ async fn fall(show: &mut Show, victim: usize, name: &str) -> Result<(), DemoErro
     show.traffic().give(MANY);
     show.until(LIMIT, |world| answers(world) > before).await?;
     show.stop(name).await;
-    let left = |world: &World| world.clients().iter().all(|client| client.node(Place::Service) != Some(victim));
+    let left =
+        |world: &World| world.clients().iter().all(|client| client.node(Place::Service) != Some(victim));
     show.until(LIMIT, |world| left(world) && !world.nodes[victim].down.is_empty()).await?;
     a_turn_more(show).await
 }
@@ -68,7 +70,8 @@ async fn rise(show: &mut Show, name: &str) -> Result<(), DemoError> {
 
 async fn a_turn_more(show: &mut Show) -> Result<(), DemoError> {
     let before: Vec<usize> = show.world.clients().iter().map(|client| client.turns).collect();
-    let more = |world: &World| world.clients().iter().zip(&before).all(|(client, before)| client.turns > before + 1);
+    let more =
+        |world: &World| world.clients().iter().zip(&before).all(|(client, before)| client.turns > before + 1);
     show.until(LIMIT, more).await.map(|_| ())
 }
 
@@ -77,17 +80,25 @@ fn judge_fall(world: &mut World, victim: usize, before: &[Vec<usize>]) {
     let clients = || world.clients().iter().zip(before);
     let moved = names(clients().filter(|(_, seats)| had(seats)).map(|(client, _)| client));
     let count = before.iter().filter(|seats| had(seats)).count();
-    let to: Vec<usize> =
-        clients().filter(|(_, seats)| had(seats)).filter_map(|(client, _)| client.node(Place::Service)).collect();
+    let to: Vec<usize> = clients()
+        .filter(|(_, seats)| had(seats))
+        .filter_map(|(client, _)| client.node(Place::Service))
+        .collect();
     let once = usize::try_from(world.tally(Round::Outage).moved) == Ok(count) && !to.contains(&victim);
     let stayed = clients().filter(|(_, seats)| !had(seats));
-    let calm = stayed.clone().all(|(client, seats)| client.seats.iter().map(|seat| seat.node).eq(seats.iter().copied()));
+    let calm = stayed
+        .clone()
+        .all(|(client, seats)| client.seats.iter().map(|seat| seat.node).eq(seats.iter().copied()));
     let others = names(stayed.map(|(client, _)| client));
     let excused = world.tally(Round::Outage).excused;
     world.claim(once, format!("{moved} moved once, both ports together"));
     world.claim(calm, format!("{others} noticed nothing"));
     let failures = world.failures.is_empty();
-    world.claim(failures, format!("{excused} conversations had to begin again: theirs died with the node, which no proxy can help"));
+    let again = conversations(excused);
+    world.claim(
+        failures,
+        format!("{again} had to begin again: the node had it in memory, and no proxy can help that"),
+    );
 }
 
 fn judge_rise(world: &mut World, victim: usize, after: &[Vec<usize>]) {
@@ -95,5 +106,8 @@ fn judge_rise(world: &mut World, victim: usize, after: &[Vec<usize>]) {
     world.claim(now.starts_with(after), "nobody was moved back: each stays where its conversation is");
     let name = world.nodes[victim].name.clone();
     let late = world.clients().last().and_then(|client| client.node(Place::Service));
-    world.claim(late == Some(victim), format!("the newcomer {} went to {name}, which had nobody", LATECOMER.name));
+    world.claim(
+        late == Some(victim),
+        format!("the newcomer {} went to {name}, which had nobody", LATECOMER.name),
+    );
 }

@@ -1,8 +1,8 @@
 //! The end of the story: both ways side by side.
 
-use super::super::tally::{Round, Tally};
+use super::super::tally::{Round, Tally, conversations};
 use super::super::traffic::Talk;
-use super::super::world::{Tone, World};
+use super::super::world::{Focus, Tone, World};
 
 /// What each kind of conversation that breaks is told as.
 fn broken_as(talk: Talk) -> &'static str {
@@ -14,19 +14,22 @@ fn broken_as(talk: Talk) -> &'static str {
 }
 
 pub(super) fn tell(world: &mut World) {
-    let (with, outage, without) = (*world.tally(Round::Calm), *world.tally(Round::Outage), *world.tally(Round::Without));
-    world.result = Some(world.told.len());
-    world.begin(5, "Result", "The same clients, the same nodes, the same conversations.");
+    let (with, outage, without) =
+        (*world.tally(Round::Calm), *world.tally(Round::Outage), *world.tally(Round::Without));
+    let first = world.told.len();
+    world.begin(5, Focus::Words, "Result", "The same clients, the same nodes, the same conversations.");
     for line in table(&with, &without) {
         world.tell(Tone::Plain, line);
     }
-    let sum = |tally: &Tally| format!("{} conversations, {} broken", tally.all_conversations(), tally.all_broken());
+    let sum = |tally: &Tally| {
+        format!("{}, {} broken", conversations(tally.all_conversations()), tally.all_broken())
+    };
     world.tell(Tone::Good, format!("With persistence: {}. Without: {}.", sum(&with), sum(&without)));
     world.tell(
         Tone::Plain,
         format!(
-            "While a node was away: {} conversations with persistence, {} had to begin again.",
-            outage.all_conversations(),
+            "While a node was away: {} with persistence, {} had to begin again.",
+            conversations(outage.all_conversations()),
             outage.excused
         ),
     );
@@ -39,6 +42,7 @@ pub(super) fn tell(world: &mut World) {
             world.tell(Tone::Bad, format!("  {failure}"));
         }
     }
+    world.result = Some(first..world.told.len());
 }
 
 fn table(with: &Tally, without: &Tally) -> Vec<String> {

@@ -42,7 +42,8 @@ pub(super) fn rows(world: &World, width: usize, room: usize, now: Instant) -> Ve
 /// How many clients each row of boxes has room for: all that may come, or fewer of the tallest; none if no box fits.
 fn heights(world: &World, shelves: &[&[Node]], room: usize) -> Option<Vec<usize>> {
     let may_come = |node: &Node| {
-        let visits = |client: &&Client| node.place.is_some_and(|place| client.character.visits.contains(&place));
+        let visits =
+            |client: &&Client| node.place.is_some_and(|place| client.character.visits.contains(&place));
         world.clients().iter().filter(visits).count().max(1)
     };
     let wanted = |shelf: &&[Node]| shelf.iter().map(may_come).max().unwrap_or(1);
@@ -57,9 +58,7 @@ fn heights(world: &World, shelves: &[&[Node]], room: usize) -> Option<Vec<usize>
 fn one(world: &World, node: &Node, at: usize, wide: usize, height: usize, now: Instant) -> Vec<Row> {
     let (state, paint) = state(node);
     let inner = wide - 2;
-    let edge = |left: &str, middle: Row, right: &str| {
-        Row::new(paint, left).joined(middle).with(paint, right)
-    };
+    let edge = |left: &str, middle: Row, right: &str| Row::new(paint, left).joined(middle).with(paint, right);
     let name = Row::new(Paint::Bold, format!(" {} ", node.name));
     let state = format!(" {state} ");
     let line = "─".repeat(inner.saturating_sub(name.width() + columns(&state)));
@@ -103,7 +102,7 @@ fn guest(client: &Client, seat: &Seat, inner: usize, now: Instant) -> Row {
         _ if held => ("◌", Paint::Yellow, "held".to_owned()),
         Standing::Home => ("●", Paint::Green, seat.answers.to_string()),
         Standing::Moved => ("▲", Paint::Yellow, "moved".to_owned()),
-        Standing::Broken(times) => ("✗", Paint::Red, format!("{times} lost")),
+        Standing::Broken(times) => ("✗", Paint::Red, format!("{times}×")),
     };
     let address = client.address.to_string();
     let short = address.rfind('.').and_then(|dot| address.get(dot..)).unwrap_or_default();

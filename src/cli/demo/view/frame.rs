@@ -1,7 +1,7 @@
 //! The picture: the world in a given number of rows and columns, nothing else.
 
-use super::super::tally::Round;
-use super::super::world::{ACTS, Line, Phase, Tone, World};
+use super::super::tally::conversations;
+use super::super::world::{ACTS, Focus, Line, Phase, Tone, World};
 use super::boxes;
 use super::text::{Paint, Row, wrapped};
 use tokio::time::Instant;
@@ -25,10 +25,12 @@ pub(super) fn frame(world: &World, size: Size, now: Instant) -> Vec<Row> {
     let about = wrapped(&world.about, width, "");
     rows.extend(about.into_iter().take(ABOUT).map(|line| Row::new(Paint::Plain, line)));
     rows.resize(1 + ABOUT, Row::default());
-    let foot = wrapped(&world.hint, width, "");
-    let figures = figures(world, width);
-    let below = figures.len() + EVENTS + foot.len();
-    rows.extend(boxes::rows(world, width, size.rows.saturating_sub(rows.len() + below), now));
+    let mut figures = figures(world, width);
+    figures.truncate(size.rows / 4);
+    let mut foot = wrapped(&world.hint, width, "");
+    foot.truncate((size.rows / 8).max(1));
+    let room = size.rows.saturating_sub(rows.len() + figures.len() + foot.len());
+    rows.extend(picture(world, width, room, now));
     rows.extend(figures);
     let room = size.rows.saturating_sub(rows.len() + foot.len());
     rows.extend(events(world, width, room));
@@ -36,6 +38,18 @@ pub(super) fn frame(world: &World, size: Size, now: Instant) -> Vec<Row> {
     rows.extend(foot.into_iter().map(|line| Row::new(Paint::Dim, line)));
     rows.truncate(size.rows);
     rows
+}
+
+/// The farm, unless words matter more and need the room.
+fn picture(world: &World, width: usize, room: usize, now: Instant) -> Vec<Row> {
+    match world.focus {
+        Focus::Farm => boxes::rows(world, width, room.saturating_sub(EVENTS), now),
+        Focus::Words => {
+            let whole = boxes::rows(world, width, usize::MAX, now);
+            let words: usize = world.told.iter().skip(world.first).map(|line| event(line, width).len()).sum();
+            if whole.len() + words.max(EVENTS) < room { whole } else { Vec::new() }
+        }
+    }
 }
 
 fn header(world: &World, width: usize) -> Row {
@@ -47,44 +61,56 @@ fn header(world: &World, width: usize) -> Row {
 /// What the demo counts, and what the metrics say.
 fn figures(world: &World, width: usize) -> Vec<Row> {
     let total = world.total();
+    if total.requests == 0 {
+        return Vec::new();
+    }
     let bad = |count: u32| if count == 0 { Paint::Green } else { Paint::Red };
     let counts = Row::new(Paint::Plain, format!("{} requests: ", total.requests));
     let counts = match world.phase {
         Phase::With => counts
             .with(Paint::Green, format!("{} kept", total.kept))
             .with(Paint::Plain, format!(", {} new, ", total.fresh))
-            .with(if total.moved == 0 { Paint::Plain } else { Paint::Yellow }, format!("{} moved, ", total.moved))
+            .with(
+                if total.moved == 0 { Paint::Plain } else { Paint::Yellow },
+                format!("{} moved, ", total.moved),
+            )
             .with(bad(total.astray), format!("{} astray", total.astray)),
         Phase::Without => counts
             .with(Paint::Plain, format!("{} by the node before, ", total.kept))
             .with(bad(total.astray), format!("{} by another", total.astray)),
     };
     let broken = total.all_broken() - total.excused;
-    let talks = counts
-        .with(Paint::Dim, "  │  ")
-        .with(Paint::Plain, format!("{} conversations, ", total.all_conversations()))
+    let again = if total.excused == 0 { Paint::Plain } else { Paint::Yellow };
+    let mut talks = Row::new(Paint::Plain, format!("{}: ", conversations(total.all_conversations())))
         .with(bad(broken), format!("{broken} broken"));
-    let mut rows = vec![talks.cut(width)];
+    if world.phase == Phase::With {
+        talks = talks.with(again, format!(", {} begun again because their node had stopped", total.excused));
+    }
+    let mut rows = vec![counts.cut(width), talks.cut(width)];
     if world.phase == Phase::With && !world.figures.is_empty() {
         let text = format!("metrics  {}", world.figures.join(" · "));
         rows.extend(wrapped(&text, width, "         ").into_iter().map(|line| Row::new(Paint::Dim, line)));
     }
-    if world.round == Round::Outage || total.excused > 0 {
-        let text = format!("{} conversations had to begin again, theirs died with the node", total.excused);
-        rows.push(Row::new(Paint::Yellow, text).cut(width));
-    }
     rows
 }
 
-/// The last things that happened, the latest at the bottom.
+/// The last things that happened, the latest at the bottom; where words matter, below the commands of the act.
 fn events(world: &World, width: usize, room: usize) -> Vec<Row> {
     let Some(room) = room.checked_sub(1) else { return Vec::new() };
+    let rows_of =
+        |lines: Vec<&Line>| lines.into_iter().flat_map(|line| event(line, width)).collect::<Vec<Row>>();
+    let first = if world.focus == Focus::Words { world.first } else { 0 };
+    let (commands, others): (Vec<&Line>, Vec<&Line>) =
+        world.told.iter().skip(first).partition(|line| line.tone == Tone::Command);
+    let pinned = if world.focus == Focus::Words { rows_of(commands) } else { Vec::new() };
+    // No line takes less than a row.
+    let skipped = others.len().saturating_sub(room);
+    let recent = rows_of(others.into_iter().skip(skipped).collect());
+    let left = room.saturating_sub(pinned.len());
     let mut rows = vec![Row::new(Paint::Dim, "── What happens ").fitted(width, '─')];
-    // No line takes more rows than there are.
-    let recent = world.told.iter().skip(world.told.len().saturating_sub(room));
-    let lines: Vec<Row> = recent.flat_map(|line| event(line, width)).collect();
-    let first = lines.len().saturating_sub(room);
-    rows.extend(lines.into_iter().skip(first));
+    rows.extend(pinned.into_iter().take(room));
+    let skipped = recent.len().saturating_sub(left);
+    rows.extend(recent.into_iter().skip(skipped));
     rows.resize(room + 1, Row::default());
     rows
 }
@@ -97,6 +123,8 @@ fn event(line: &Line, width: usize) -> Vec<Row> {
         Tone::Expected => Paint::Yellow,
         Tone::Bad => Paint::Red,
         Tone::Edge => Paint::Dim,
+        Tone::Command if line.text.starts_with('#') => Paint::Dim,
+        Tone::Command => Paint::Cyan,
     };
     wrapped(&line.text, width, "    ").into_iter().map(|text| Row::new(paint, text)).collect()
 }

@@ -3,7 +3,9 @@
 use super::super::keys::somebody_types;
 use super::super::world::World;
 use super::frame::{Size, frame};
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
+};
 use std::fmt::Write as _;
 use std::io::{Write as _, stdin, stdout};
 use tokio::time::Instant;
@@ -38,6 +40,10 @@ impl Live {
         }));
         write(OPEN);
         Self { coloured, size: size(), drawn: Vec::new(), keyboard: quiet_keyboard() }
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.size.columns
     }
 
     pub(super) fn resized(&mut self) {

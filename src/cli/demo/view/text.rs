@@ -98,6 +98,9 @@ fn cut(text: &str, width: usize) -> String {
 
 /// `text` in lines of at most `width` columns, broken between words; what comes after the first starts with `hang`.
 pub(super) fn wrapped(text: &str, width: usize, hang: &str) -> Vec<String> {
+    if columns(text) <= width {
+        return vec![text.to_owned()];
+    }
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {
