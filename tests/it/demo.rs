@@ -50,7 +50,8 @@ fn on_a_terminal_it_draws_and_leaves_the_result() {
     let said = said(&output);
     assert_eq!(output.status.code(), Some(0), "{said}");
     let (picture, rest) = said.split_once("\x1b[?1049l").expect("the screen is given back");
-    for words in ["\x1b[?1049h", "\x1b[?25l", " mim1 ", "╭", "by address", "3 of 4: ", "identity_edge_…"] {
+    for words in ["\x1b[?1049h", "\x1b[?25l", " mim1 ", "╭", "by address", "3 of 4: ", "identity_edge_…"]
+    {
         assert!(picture.contains(words), "{words} is missing in\n{picture}");
     }
     assert!(picture.ends_with("\x1b[?25h"), "the cursor is back");

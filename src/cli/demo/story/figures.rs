@@ -44,9 +44,9 @@ pub(super) async fn tell(show: &mut Show) -> Result<(), DemoError> {
     }
     let world = &mut show.world;
     world.tell(Tone::Plain, format!("curl http://{admin}/metrics"));
-    world.tell(Tone::Plain, format!("{:46} {:>8} {:>8}", "identity_edge_…", "metrics", "counted"));
+    world.tell(Tone::Plain, format!("{:50} {:>7} {:>7}", "identity_edge_…", "metrics", "counted"));
     for Row { name, scraped, counted, means } in &rows {
-        world.tell(Tone::Plain, format!("{name:46} {scraped:8} {counted:8}  {means}"));
+        world.tell(Tone::Plain, format!("{name:50} {scraped:7} {counted:7}  {means}"));
     }
     let equal = !rows.is_empty() && rows.iter().all(|row| row.scraped == row.counted);
     world.claim(equal, "the metrics and the demo agree");
@@ -84,7 +84,7 @@ fn compared(scrape: &Scrape, world: &World, group: &str) -> Vec<Row> {
             name: format!("pins{{node=\"{}\"}}", node.name),
             scraped: scrape.count(&names::PINS, &[("group", group), ("node", &node.name)]),
             counted: u32::try_from(here.count()).unwrap_or(u32::MAX),
-            means: "programs there",
+            means: "programs",
         });
     }
     rows
