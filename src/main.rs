@@ -48,9 +48,12 @@ enum Command {
         /// A configuration file; conf/demo.yaml is built in
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
-        /// End after the conversation, with exit code 0 if every request reached the node that knows it
+        /// End with the story, with exit code 0 if everything it claims was so
         #[arg(long)]
         exit: bool,
+        /// Be the edge of a demo that runs
+        #[arg(long, value_name = "FILE", hide = true)]
+        edge: Option<PathBuf>,
     },
 }
 
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Schema => cli::schema::run(),
         Command::Explain(arguments) => cli::explain::run(&arguments),
         Command::Keys { action, file } => cli::keys::run(action, &file),
-        Command::Demo { config, exit } => cli::demo::run(config.as_deref(), exit),
+        Command::Demo { edge: Some(file), .. } => cli::demo::run_edge(&file),
+        Command::Demo { config, exit, .. } => cli::demo::run(config.as_deref(), exit),
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP/1.1 forwarding on Pingora's listeners.
+//! HTTP/1.1 forwarding.
 //!
 //! The engine knows nothing of routes or persistence: it moves messages and asks a [`handler::Handler`] where
 //! to. Its pure parts ([`head`], [`framing`], [`body`]) are functions over buffers; [`serve()`] drives them for

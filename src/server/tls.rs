@@ -38,8 +38,8 @@ pub(super) fn expiry(file: &Path) -> Option<i64> {
 
 /// What accepts TLS on a listener: made once and shared by all workers, so that sessions resume on any.
 ///
-/// The handshake is driven by the worker and not by Pingora's listener, which gives it a minute and a place
-/// outside every limit.
+/// The handshake is driven by the worker and not by Pingora's service, which gives it a minute and a place outside
+/// every limit.
 pub(super) fn acceptor(tls: &ListenerTls) -> Result<Arc<Acceptor>, Problem> {
     let chain = certificates(&tls.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&tls.key)

@@ -81,34 +81,23 @@ async fn finish(mut wire: Wire, head: Head) -> Result<Got> {
     Ok(Got { head, body })
 }
 
-/// A web service client, as WCF makes them: no cookies.
-#[derive(Debug)]
-pub(super) struct SoapClient {
-    pub(super) ip: Ipv4Addr,
-    pub(super) context: String,
-    pub(super) token: String,
-    /// The node that has answered it so far.
-    pub(super) node: Option<String>,
-}
-
-impl SoapClient {
-    pub(super) fn new(last: u8) -> Self {
-        Self { ip: Ipv4Addr::new(127, 0, 0, last), context: String::new(), token: String::new(), node: None }
-    }
-}
-
-/// What a web service client asks for.
+/// What a program asks for; what it asks about is named by an id that a node has given it before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
+    /// Starts a search, and gets the id of its cursor: the Enumeration context.
     Enumerate,
+    /// The next few results.
     Pull,
+    /// Ends the search.
     Release,
+    /// A security token, at the other port.
     Issue,
+    /// Somebody's data, by the token.
     Get,
 }
 
 impl Operation {
-    pub(super) fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Enumerate => "Enumerate",
             Self::Pull => "Pull",
@@ -126,15 +115,22 @@ impl Operation {
         }
     }
 
-    /// The message, addressed to `host`: WS-Addressing's `To` carries host and port.
-    pub(super) fn message(self, client: &SoapClient, host: &str) -> String {
+    /// The element in which the answer carries what the node will remember.
+    pub(super) fn gives(self) -> Option<&'static str> {
+        match self {
+            Self::Enumerate => Some("Context"),
+            Self::Issue => Some("Token"),
+            Self::Pull | Self::Release | Self::Get => None,
+        }
+    }
+
+    /// The message about `id`, addressed to `host`: WS-Addressing's `To` carries host and port.
+    pub(super) fn message(self, id: &str, host: &str) -> String {
         let (namespace, inside) = match self {
             Self::Enumerate => ("ws/2004/09/enumeration", "<filter>/Person</filter>".to_owned()),
-            Self::Pull | Self::Release => {
-                ("ws/2004/09/enumeration", format!("<context>{}</context>", client.context))
-            }
-            Self::Issue => ("ws/2005/02/trust", format!("<user>user-of-{}</user>", client.ip)),
-            Self::Get => ("ws/2004/09/transfer", format!("<token>{}</token>", client.token)),
+            Self::Pull | Self::Release => ("ws/2004/09/enumeration", format!("<context>{id}</context>")),
+            Self::Issue => ("ws/2005/02/trust", "<user>alice</user>".to_owned()),
+            Self::Get => ("ws/2004/09/transfer", format!("<token>{id}</token>")),
         };
         let (name, path) = (self.name(), self.path());
         let namespace = format!("http://schemas.xmlsoap.org/{namespace}");
@@ -149,23 +145,14 @@ impl Operation {
     }
 }
 
-/// A browser: it keeps cookies, by host.
-#[derive(Debug)]
-pub(super) struct Browser {
-    pub(super) ip: Ipv4Addr,
-    jar: Vec<(String, String, String)>,
-    /// The node of each host's session.
-    pub(super) nodes: Vec<(String, String)>,
-}
+/// A browser's cookies, by host.
+#[derive(Debug, Default)]
+pub(super) struct Jar(Vec<(String, String, String)>);
 
-impl Browser {
-    pub(super) fn new(last: u8) -> Self {
-        Self { ip: Ipv4Addr::new(127, 0, 0, last), jar: Vec::new(), nodes: Vec::new() }
-    }
-
+impl Jar {
     /// The `Cookie` line for `host`, if there are cookies for it.
-    pub(super) fn cookies(&self, host: &str) -> String {
-        let own = self.jar.iter().filter(|(known, ..)| known == host);
+    pub(super) fn line(&self, host: &str) -> String {
+        let own = self.0.iter().filter(|(known, ..)| known == host);
         let pairs: Vec<String> = own.map(|(_, name, value)| format!("{name}={value}")).collect();
         if pairs.is_empty() { String::new() } else { format!("Cookie: {}\r\n", pairs.join("; ")) }
     }
@@ -175,13 +162,8 @@ impl Browser {
         for line in answer.fields("set-cookie") {
             let pair = line.split(';').next().and_then(|pair| pair.split_once('='));
             let Some((name, value)) = pair else { continue };
-            self.jar.retain(|(known, old, _)| !(known == host && old == name));
-            self.jar.push((host.to_owned(), name.to_owned(), value.to_owned()));
+            self.0.retain(|(known, old, _)| !(known == host && old == name));
+            self.0.push((host.to_owned(), name.to_owned(), value.to_owned()));
         }
-    }
-
-    /// The node that has its session with `host`.
-    pub(super) fn node(&self, host: &str) -> Option<&str> {
-        self.nodes.iter().find(|(known, _)| known == host).map(|(_, node)| node.as_str())
     }
 }

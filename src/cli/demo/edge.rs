@@ -1,19 +1,17 @@
 //! The real edge, as a process of its own, and what it says.
 
-use super::DemoError;
+use super::error::DemoError;
 use serde::Deserialize;
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How long the edge may take until it is ready.
 const START: Duration = Duration::from_secs(15);
-/// How long an edge that was interrupted too may take to end by itself.
-const FAREWELL: Duration = Duration::from_millis(500);
 /// Messages that are kept in case it does not start.
 const KEPT: usize = 20;
 
@@ -25,6 +23,15 @@ pub(super) struct Edge {
     messages: VecDeque<String>,
     /// Where its listeners really are.
     pub(super) listeners: Vec<(String, SocketAddr)>,
+    /// Where its metrics are.
+    pub(super) admin: Option<SocketAddr>,
+}
+
+/// Is `identity-edge run` in the process that [`Edge::start`] made: it ends with the demo, even if that is killed.
+pub(super) fn run(config: &Path) -> ExitCode {
+    // Where the system refuses it, the demo still ends its edge whenever it ends by itself.
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    crate::cli::run::run(config)
 }
 
 /// What the edge says.
@@ -42,16 +49,23 @@ pub(super) enum Said {
 #[derive(Debug, Deserialize)]
 pub(super) struct Entry {
     pub(super) client: IpAddr,
-    pub(super) listener: Option<String>,
-    pub(super) class: Option<String>,
-    pub(super) why: Option<String>,
     pub(super) outcome: Option<String>,
     pub(super) node: Option<String>,
     pub(super) method: String,
     pub(super) path: String,
     pub(super) status: u16,
-    pub(super) total_ms: f64,
     pub(super) failure: Option<String>,
+}
+
+impl Entry {
+    /// What somebody who asked by hand wants to know.
+    pub(super) fn in_words(&self) -> String {
+        let text = |field: &Option<String>| field.clone().unwrap_or_else(|| "-".to_owned());
+        let failure = self.failure.as_deref().map(|why| format!(" ({why})")).unwrap_or_default();
+        let Self { client, method, path, status, .. } = self;
+        let (outcome, node) = (text(&self.outcome), text(&self.node));
+        format!("{client} {method} {path}: {status} from {node}, {outcome}{failure}")
+    }
 }
 
 #[derive(Debug)]
@@ -64,7 +78,14 @@ enum Line {
 #[derive(Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum Event {
-    Listening { listener: String, address: SocketAddr },
+    Listening {
+        listener: String,
+        address: SocketAddr,
+    },
+    #[serde(rename = "admin_listening")]
+    AdminListening {
+        address: SocketAddr,
+    },
     Ready,
     Request(Box<Entry>),
 }
@@ -74,8 +95,7 @@ impl Edge {
     pub(super) async fn start(config: &Path) -> Result<Self, DemoError> {
         let executable = std::env::current_exe().map_err(DemoError::io("find this program's own file"))?;
         let spawned = Command::new(executable)
-            .arg("run")
-            .arg("--config")
+            .args(["demo", "--edge"])
             .arg(config)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -83,7 +103,7 @@ impl Edge {
             .spawn();
         let child = spawned.map_err(DemoError::io("start the edge"))?;
         let (sender, lines) = unbounded_channel();
-        let mut edge = Self { child, lines, messages: VecDeque::new(), listeners: Vec::new() };
+        let mut edge = Self { child, lines, messages: VecDeque::new(), listeners: Vec::new(), admin: None };
         let (stdout, stderr) = (edge.child.stdout.take(), edge.child.stderr.take());
         pass_on(stdout, Line::Event, sender.clone())?;
         pass_on(stderr, Line::Message, sender)?;
@@ -101,6 +121,7 @@ impl Edge {
                 Line::Message(text) => self.keep(text),
                 Line::Event(text) => match serde_json::from_str(&text) {
                     Ok(Event::Listening { listener, address }) => self.listeners.push((listener, address)),
+                    Ok(Event::AdminListening { address }) => self.admin = Some(address),
                     Ok(Event::Ready) => return true,
                     Ok(Event::Request(_)) | Err(_) => {}
                 },
@@ -136,24 +157,11 @@ impl Edge {
         messages.join("\n")
     }
 
-    /// Its process.
-    pub(super) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     fn keep(&mut self, message: String) {
         if self.messages.len() == KEPT {
             self.messages.pop_front();
         }
         self.messages.push_back(message);
-    }
-
-    /// Lets it end by itself, for it got the terminal's Ctrl-C too.
-    pub(super) fn part(&mut self) {
-        let deadline = Instant::now() + FAREWELL;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(10));
-        }
     }
 }
 

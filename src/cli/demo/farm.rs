@@ -1,6 +1,6 @@
 //! The stand-in nodes: one for every node of the configuration, with a port for every pool it is in.
 
-use super::DemoError;
+use super::error::DemoError;
 use super::stand_in::{NodeMemory, StandIn};
 use crate::config::{Config, NodeAddress, Role};
 use parking_lot::Mutex;
@@ -32,9 +32,9 @@ pub(super) struct Farm {
 
 /// One stand-in node.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) name: String,
-    pub(super) sites: Vec<(Role, SocketAddr)>,
+struct Node {
+    name: String,
+    sites: Vec<(Role, SocketAddr)>,
     /// What listens and answers; empty while the node is stopped.
     serving: JoinSet<()>,
 }
@@ -73,10 +73,6 @@ impl Farm {
         Ok(farm)
     }
 
-    pub(super) fn nodes(&self) -> &[Node] {
-        &self.nodes
-    }
-
     /// Ends the node as if its process had ended: listeners, connections and memory are gone. False if there
     /// is no such node.
     pub(super) async fn stop(&mut self, name: &str) -> bool {
@@ -110,11 +106,6 @@ impl Farm {
 }
 
 impl Node {
-    /// Its address.
-    pub(super) fn ip(&self) -> Option<IpAddr> {
-        self.sites.first().map(|(_, address)| address.ip())
-    }
-
     fn serve(&mut self, bound: Vec<(Role, SocketAddr, TcpListener)>) {
         let memory = Arc::new(Mutex::new(NodeMemory::default()));
         for (role, _, listener) in bound {

@@ -7,7 +7,7 @@ use super::xml;
 use std::collections::HashMap;
 
 /// Objects that every Enumeration finds, and how many a Pull returns.
-pub(super) const OBJECTS: usize = 6;
+const OBJECTS: usize = 6;
 const PER_PULL: usize = 3;
 
 /// What one node knows. It dies with the node's process.
@@ -85,7 +85,9 @@ fn soap(operation: &str, node: &str, result: &str) -> Reply {
 }
 
 fn unknown(node: &str, what: &str, id: &str) -> Reply {
-    fault(node, &format!("the {what} {} is not known here", xml::escape(id)))
+    // The first digits tell ids apart, and fit into a line.
+    let short: String = id.chars().take(8).collect();
+    fault(node, &format!("the {what} {}… is not known here", xml::escape(&short)))
 }
 
 /// SOAP 1.2, part 2, section 7.5.2: a fault travels as 500 or, where the sender is to blame, as 400. Here it is

@@ -1,13 +1,14 @@
 //! The temporary folder: a key file, and a copy of the configuration that can run as it stands.
 
-use super::DemoError;
-use super::farm::{Ports, is_taken};
+use super::error::DemoError;
+use super::farm::is_taken;
 use super::stand_in::fresh_id;
 use crate::config::{self, Config};
 use crate::persistence::keys::KeyRing;
+use crate::persistence::settings::{FirstChoice, GroupSettings};
 use std::fs;
 use std::io::Write as _;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,19 @@ pub(super) struct Source {
     pub(super) text: String,
 }
 
+impl Source {
+    /// `conf/demo.yaml`, for a binary that is alone.
+    pub(super) fn built_in() -> Self {
+        let text = include_str!("../../../conf/demo.yaml").to_owned();
+        Self { file: PathBuf::from("conf/demo.yaml"), text }
+    }
+
+    pub(super) fn read(file: &Path) -> Result<Self, DemoError> {
+        let text = fs::read_to_string(file).map_err(DemoError::io(&format!("read {}", file.display())))?;
+        Ok(Self { file: file.to_owned(), text })
+    }
+}
+
 impl Scratch {
     pub(super) fn make() -> Result<Self, DemoError> {
         let folder = std::env::temp_dir().join(format!("identity-edge-demo-{}", &fresh_id()[..12]));
@@ -45,15 +59,21 @@ impl Scratch {
         self.write("cookie-keys.txt", ring.render().as_bytes())
     }
 
-    /// Writes the configuration that the edge runs. It is the text as it was written, with the key file filled
+    /// Writes the configuration that an edge runs. It is the text as it was written, with the key file filled
     /// in, where that still says what `config` says, and otherwise `config` in full.
-    pub(super) fn config(&self, source: &Source, keys: &Path, config: &Config) -> Result<PathBuf, DemoError> {
+    pub(super) fn config(
+        &self,
+        name: &str,
+        source: &Source,
+        keys: &Path,
+        config: &Config,
+    ) -> Result<PathBuf, DemoError> {
         let keys = keys.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
         let text = source.text.replace(&format!("${{{KEYS}}}"), &keys);
-        let file = self.write("demo.yaml", text.as_bytes())?;
+        let file = self.write(name, text.as_bytes())?;
         match config::load(&file) {
             Ok((loaded, _)) if config::show(&loaded) == config::show(config) => Ok(file),
-            _ => self.write("demo.yaml", config::show(config).as_bytes()),
+            _ => self.write(name, config::show(config).as_bytes()),
         }
     }
 
@@ -95,11 +115,68 @@ pub(super) fn load(source: &Source, keys: &Path) -> Result<Config, DemoError> {
     Ok(config)
 }
 
-/// Gives up the listeners' ports: all of them, or those that are taken.
-pub(super) fn yield_ports(config: &mut Config, ports: Ports) {
-    for address in config.listeners.iter_mut().flat_map(|listener| &mut listener.bind) {
-        if ports == Ports::Free || is_taken(*address) {
-            address.set_port(0);
+/// Gives every listener a port that is free, where its own is not or where `all` are to change; says which.
+///
+/// Somebody else may take a port before the edge does: then the edge does not start, and other ports may be tried.
+pub(super) fn yield_ports(config: &mut Config, all: bool) -> Result<Vec<String>, DemoError> {
+    let Config { listeners, admin, .. } = config;
+    let binds = listeners.iter_mut().flat_map(|listener| {
+        let name = &listener.name;
+        listener.bind.iter_mut().map(move |address| (name.as_str(), address))
+    });
+    let mut moved = Vec::new();
+    for (name, address) in binds.chain(admin.bind.as_mut().map(|address| ("admin", address))) {
+        if all || is_taken(*address) {
+            let before = *address;
+            address.set_port(free_port(before)?);
+            moved.push(format!("{before} is in use by another program: {name} is at {address} this time"));
         }
+    }
+    Ok(moved)
+}
+
+fn free_port(address: SocketAddr) -> Result<u16, DemoError> {
+    let socket = std::net::TcpListener::bind(SocketAddr::new(address.ip(), 0));
+    let bound = socket.and_then(|socket| socket.local_addr());
+    bound.map(|bound| bound.port()).map_err(DemoError::io(&format!("listen on {}", address.ip())))
+}
+
+/// The same farm for an edge that keeps nobody anywhere: requests go to the nodes in turn.
+pub(super) fn without_persistence(config: &Config) -> Config {
+    let unpinned = |group: &GroupSettings| GroupSettings {
+        first_choice: FirstChoice::RoundRobin,
+        ..GroupSettings::unpinned(group.name.as_str())
+    };
+    let mut config = config.clone();
+    config.groups = config.groups.iter().map(unpinned).collect();
+    config.key_files = vec![Vec::new(); config.groups.len()];
+    config.admin.bind = None;
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::persistence::settings::By;
+
+    #[test]
+    fn both_configurations_are_good() {
+        let scratch = Scratch::make().unwrap();
+        let keys = scratch.keys().unwrap();
+        let source = Source::built_in();
+        let with = load(&source, &keys).unwrap();
+        let without = without_persistence(&with);
+        for (name, config) in [("demo.yaml", &with), ("without.yaml", &without)] {
+            let file = scratch.config(name, &source, &keys, config).unwrap();
+            let (loaded, warnings) = config::load(&file).unwrap();
+            // A configuration that is written out in full has what the second one does not use.
+            let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+            assert!(
+                told.iter().all(|text| name == "without.yaml" && text.contains(": unused, ")),
+                "{told:?}"
+            );
+            assert_eq!(config::show(&loaded), config::show(config), "{name}");
+        }
+        assert!(without.groups.iter().all(|group| group.by == By::None));
     }
 }
