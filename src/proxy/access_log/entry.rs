@@ -32,10 +32,25 @@ pub(in crate::proxy) struct Entry<'a> {
     pub(in crate::proxy) failure: Option<&'static str>,
 }
 
-/// A further field's name, as JSON has it in front of the value.
+/// A further field's name, as JSON has it in front of a number.
 macro_rules! json {
     ($name:literal) => {
         concat!(",\"", $name, "\":").as_bytes()
+    };
+}
+
+/// A further field that is a string or null, as JSON has it. One literal for everything that does not change: each
+/// piece that is appended alone costs as much as a long one.
+macro_rules! json_string {
+    ($line:ident, $name:literal, $value:expr, $write:expr) => {
+        match $value {
+            Some(value) => {
+                $line.extend_from_slice(concat!(",\"", $name, "\":\"").as_bytes());
+                $write($line, value);
+                $line.push(b'"');
+            }
+            None => $line.extend_from_slice(concat!(",\"", $name, "\":null").as_bytes()),
+        }
     };
 }
 
@@ -75,38 +90,46 @@ impl Entry<'_> {
     /// The entry as a JSON object, for a request that ended so long after 1970.
     pub(super) fn write_json(&self, line: &mut Vec<u8>, stamp: &mut Stamp, ended: Duration) {
         line.extend_from_slice(b"{\"event\":\"request\"");
-        line.extend_from_slice(json!("time"));
-        in_quotes(line, |line| stamp.write(line, ended));
-        line.extend_from_slice(json!("request_id"));
-        in_quotes(line, |line| line::hexadecimal(line, self.request_id));
-        name_or_null(line, json!("listener"), self.listener);
-        name_or_null(line, json!("route"), self.route);
-        name_or_null(line, json!("pool"), self.pool);
-        name_or_null(line, json!("group"), self.group);
-        line.extend_from_slice(json!("client"));
-        in_quotes(line, |line| line::address(line, self.client));
-        or_null(line, json!("key"), self.key.as_ref(), |line, key| {
-            in_quotes(line, |line| line::key(line, key));
-        });
-        word_or_null(line, json!("class"), self.class);
-        word_or_null(line, json!("why"), self.why);
-        word_or_null(line, json!("cookie"), self.cookie);
-        word_or_null(line, json!("outcome"), self.outcome);
-        name_or_null(line, json!("node"), self.node);
-        line.extend_from_slice(json!("method"));
-        line::quoted(line, self.method);
-        line.extend_from_slice(json!("path"));
-        line::quoted(line, self.path);
+        self.write_json_names(line, stamp, ended);
+        self.write_json_client(line);
+        self.write_json_answer(line);
+        line.push(b'}');
+    }
+
+    fn write_json_names(&self, line: &mut Vec<u8>, stamp: &mut Stamp, ended: Duration) {
+        json_string!(line, "time", Some(ended), |line, ended| stamp.write(line, ended));
+        json_string!(line, "request_id", Some(self.request_id), line::hexadecimal);
+        json_string!(line, "listener", self.listener, name);
+        json_string!(line, "route", self.route, name);
+        json_string!(line, "pool", self.pool, name);
+        json_string!(line, "group", self.group, name);
+    }
+
+    fn write_json_client(&self, line: &mut Vec<u8>) {
+        json_string!(line, "client", Some(self.client), line::address);
+        json_string!(line, "key", &self.key, line::key);
+        json_string!(line, "class", self.class, word);
+        json_string!(line, "why", self.why, word);
+        json_string!(line, "cookie", self.cookie, word);
+        json_string!(line, "outcome", self.outcome, word);
+        json_string!(line, "node", self.node, name);
+    }
+
+    fn write_json_answer(&self, line: &mut Vec<u8>) {
+        json_string!(line, "method", Some(self.method), line::escaped);
+        json_string!(line, "path", Some(self.path), line::escaped);
         number(line, json!("status"), u64::from(self.status));
         number(line, json!("request_bytes"), self.request_bytes);
         number(line, json!("response_bytes"), self.response_bytes);
         milliseconds(line, json!("queue_ms"), self.times.queue);
         milliseconds(line, json!("connect_ms"), self.times.connect);
-        or_null(line, json!("first_byte_ms"), self.times.first_byte, line::milliseconds);
+        match self.times.first_byte {
+            Some(first_byte) => milliseconds(line, json!("first_byte_ms"), first_byte),
+            None => line.extend_from_slice(b",\"first_byte_ms\":null"),
+        }
         milliseconds(line, json!("total_ms"), self.times.total);
         number(line, json!("retries"), u64::from(self.retries));
-        word_or_null(line, json!("failure"), self.failure);
-        line.push(b'}');
+        json_string!(line, "failure", self.failure, word);
     }
 
     /// The entry as `key=value` pairs in the order of the alphabet, without those that have no value.
@@ -144,38 +167,24 @@ impl Entry<'_> {
     }
 }
 
+fn name(line: &mut Vec<u8>, name: &str) {
+    line::escaped(line, name.as_bytes());
+}
+
+fn word(line: &mut Vec<u8>, word: &'static str) {
+    line.extend_from_slice(word.as_bytes());
+}
+
+#[inline]
 fn number(line: &mut Vec<u8>, name: &[u8], number: u64) {
     line.extend_from_slice(name);
     line::number(line, number);
 }
 
+#[inline]
 fn milliseconds(line: &mut Vec<u8>, name: &[u8], duration: Duration) {
     line.extend_from_slice(name);
     line::milliseconds(line, duration);
-}
-
-fn in_quotes(line: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    line.push(b'"');
-    write(line);
-    line.push(b'"');
-}
-
-fn or_null<T>(line: &mut Vec<u8>, name: &[u8], value: Option<T>, write: impl FnOnce(&mut Vec<u8>, T)) {
-    line.extend_from_slice(name);
-    match value {
-        Some(value) => write(line, value),
-        None => line.extend_from_slice(b"null"),
-    }
-}
-
-fn name_or_null(line: &mut Vec<u8>, name: &[u8], value: Option<&str>) {
-    or_null(line, name, value, |line, value| line::quoted(line, value.as_bytes()));
-}
-
-fn word_or_null(line: &mut Vec<u8>, name: &[u8], word: Option<&'static str>) {
-    or_null(line, name, word, |line, word| {
-        in_quotes(line, |line| line.extend_from_slice(word.as_bytes()));
-    });
 }
 
 fn if_any<T>(line: &mut Vec<u8>, name: &[u8], value: Option<T>, write: impl FnOnce(&mut Vec<u8>, T)) {
@@ -190,5 +199,5 @@ fn name_if_any(line: &mut Vec<u8>, name: &[u8], value: Option<impl AsRef<[u8]>>)
 }
 
 fn word_if_any(line: &mut Vec<u8>, name: &[u8], word: Option<&'static str>) {
-    if_any(line, name, word, |line, word| line.extend_from_slice(word.as_bytes()));
+    if_any(line, name, word, self::word);
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 pub(super) struct Stamp {
     second: u64,
     /// `2026-11-22T01:34:08`.
-    text: String,
+    text: [u8; 19],
 }
 
 impl Default for Stamp {
     fn default() -> Self {
-        Self { second: 0, text: "1970-01-01T00:00:00".to_owned() }
+        Self { second: 0, text: *b"1970-01-01T00:00:00" }
     }
 }
 
@@ -23,7 +23,7 @@ impl Stamp {
         if moment.as_secs() != self.second {
             self.turn(moment.as_secs());
         }
-        line.extend_from_slice(self.text.as_bytes());
+        line.extend_from_slice(&self.text);
         line::nanoseconds(line, moment.subsec_nanos());
         line.push(b'Z');
     }
@@ -32,8 +32,9 @@ impl Stamp {
         // Years beyond 9999 have no form in RFC 3339.
         let shown = i64::try_from(second).ok().and_then(|second| jiff::Timestamp::from_second(second).ok());
         let shown = shown.unwrap_or(jiff::Timestamp::MAX);
-        self.text = format!("{shown:.0}");
-        self.text.truncate(self.text.len() - 1);
+        if let Some(text) = format!("{shown:.0}").as_bytes().first_chunk() {
+            self.text = *text;
+        }
         self.second = second;
     }
 }
