@@ -88,9 +88,6 @@ fn write(shared: &Shared, context: &RequestContext, summary: &Summary, (class, w
     let asked = !summary.local || matches!(summary.status, 502 | 504);
     let backend = context.backend().filter(|_| asked);
     let listener = snapshot.listeners.get(context.listener);
-    if let Some(listener) = listener {
-        listener.tally.of(context.worker).logged.one();
-    }
     log.write(&Entry {
         request_id: context.request_id,
         listener: listener.map(|listener| &*listener.name),
@@ -116,6 +113,10 @@ fn write(shared: &Shared, context: &RequestContext, summary: &Summary, (class, w
         retries: summary.retries + context.connects_failed,
         failure: summary.failure.or(context.connect_error.filter(|_| summary.local)),
     });
+    // After the line, so that whoever sees it counted sees it counted as dropped, too.
+    if let Some(listener) = listener {
+        listener.tally.of(context.worker).logged.one();
+    }
 }
 
 /// A head that could not be read: counted, written down, answered.
@@ -130,9 +131,6 @@ pub(super) fn refused(edge: &Edge, connection: &Connection, refusal: Refusal) ->
         tally.unrouted.one(refusal.status());
     }
     if let Some(log) = &shared.access_log {
-        if let Some(tally) = tally {
-            tally.logged.one();
-        }
         log.write(&Entry {
             request_id,
             listener: listener.map(|listener| &*listener.name),
@@ -141,6 +139,9 @@ pub(super) fn refused(edge: &Edge, connection: &Connection, refusal: Refusal) ->
             failure: Some(refusal.reason()),
             ..Entry::empty()
         });
+        if let Some(tally) = tally {
+            tally.logged.one();
+        }
     }
     rescue::refusal(request_id, refusal)
 }

@@ -216,7 +216,8 @@ fn every_reason_and_every_field_of_the_log_is_explained() {
         ("src/persistence/cookie.rs", "=> \""),
         ("src/persistence/client_class.rs", "=> \""),
         ("src/persistence/decision.rs", "=> \""),
-        ("src/proxy/access_log.rs", "serialize_entry(\""),
+        ("src/proxy/access_log/entry.rs", "json!(\""),
+        ("src/proxy/access_log/entry.rs", "json_string!(line, \""),
     ] {
         let found = self::words(file, before);
         assert!(!found.is_empty(), "{file}");

@@ -260,9 +260,11 @@ fn lines_that_nobody_reads_are_dropped_and_counted_and_no_request_waits() {
     let log = format!("log: {{ access: {{ to: \"{}\" }} }}\n", pipe.display());
     let edge = Edge::start(&single(&origin, "", &log));
     let mut client = Client::connect(edge.address("web"));
+    // More than waits in memory and fits into the pipe: lines of more than 1 KiB.
     let (batches, batch) = (100, 100);
+    let path = format!("/a/path/that/fills/the/pipe/{}", "x".repeat(700));
     for _ in 0..batches {
-        client.send(get("/a/path/that/fills/the/pipe").repeat(batch));
+        client.send(get(&path).repeat(batch));
         for _ in 0..batch {
             client.response().expect(200);
         }
@@ -284,7 +286,7 @@ fn lines_that_nobody_reads_are_dropped_and_counted_and_no_request_waits() {
     let read = lines.take((requests - dropped) as usize);
     for line in read {
         let entry: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
-        assert_eq!(entry["path"], "/a/path/that/fills/the/pipe");
+        assert_eq!(entry["path"], path);
     }
 }
 
