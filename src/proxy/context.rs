@@ -22,6 +22,8 @@ pub(super) enum Next {
     SelectAgain(Selection),
     /// The same backend once more, not before `at` and not after `until`.
     RetrySame { selection: Selection, at: Millis, until: Millis },
+    /// The same, and the pause is over.
+    RetryNow { selection: Selection, until: Millis },
     /// A choice has been made; it is in `selection`.
     Chosen,
 }

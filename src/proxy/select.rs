@@ -11,90 +11,143 @@ use crate::pool::{AdminState, DownCause, Health};
 use crate::snapshot::{Binds, Endpoint};
 use log::warn;
 use std::time::Duration;
+use tokio::sync::SemaphorePermit;
 
 /// Pause between two trial connects to a backend that a request waits for.
 const TRIAL_PAUSE: Duration = Duration::from_millis(100);
 
+/// Chooses, and waits where that is right. What waits is boxed: most requests do not wait, and should not carry the
+/// room for it.
 pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindings: &Bindings<'_>) -> Choice {
-    let snapshot = context.snapshot.clone();
-    let Some(route) = context.route.and_then(|index| snapshot.routes.get(index)) else {
-        return Choice::Answer(rescue::no_route(context));
-    };
-    let group = route.group.as_ref().map(|group| group.index);
     context.bound = None;
     // Kept from wait to wait: a request that has waited is not turned away for a newer one.
     let mut place = None;
     loop {
-        let now = shared.clock.now();
-        let decision = match std::mem::replace(&mut context.next, Next::Chosen) {
-            Next::Select | Next::Chosen => snapshot.selector.select(route.pool, group, &context.facts(), now),
-            Next::SelectAgain(selection) if context.failed_by.is_some() => return lost(context, selection),
-            Next::SelectAgain(selection) => snapshot.selector.select_again(selection, now),
-            Next::RetrySame { selection, .. } if waits_for_others(&selection) => {
-                if context.failed_by.is_some() {
-                    return lost(context, selection);
-                }
-                // Its pin stays; the selector says how long the client is held.
-                snapshot.selector.finish(selection, now);
-                context.next = Next::Select;
-                continue;
+        match turn(shared, context, bindings, &mut place) {
+            Turn::Done(choice) => return choice,
+            Turn::Again => {}
+            Turn::Pause(at) => Box::pin(pause(shared, at)).await,
+            Turn::Hold(pool, wait) => Box::pin(hold(shared, context, pool, &wait)).await,
+        }
+    }
+}
+
+/// What follows a look at where things stand.
+#[allow(clippy::large_enum_variant, reason = "returned to one caller, which looks at it in place")]
+enum Turn {
+    Done(Choice),
+    /// Look again at once.
+    Again,
+    /// Look again at this moment, or when a backend's health changes.
+    Pause(Millis),
+    /// Look again after this wait for a backend of the pool.
+    Hold(usize, Wait),
+}
+
+/// A place among the requests that wait.
+type Place<'s> = Option<SemaphorePermit<'s>>;
+
+fn turn<'s>(
+    shared: &'s Shared,
+    context: &mut RequestContext,
+    bindings: &Bindings<'_>,
+    place: &mut Place<'s>,
+) -> Turn {
+    let Some(route) = context.route() else {
+        return Turn::Done(Choice::Answer(rescue::no_route(context)));
+    };
+    let pool = route.pool;
+    let (group, hold) = route.group.as_ref().map(|group| (group.index, group.hold)).unzip();
+    let now = shared.clock.now();
+    let decision = match std::mem::replace(&mut context.next, Next::Chosen) {
+        Next::Select | Next::Chosen => context.snapshot.selector.select(pool, group, &context.facts(), now),
+        Next::SelectAgain(selection) if context.failed_by.is_some() => {
+            return Turn::Done(lost(context, selection));
+        }
+        Next::SelectAgain(selection) => context.snapshot.selector.select_again(selection, now),
+        Next::RetrySame { selection, .. } | Next::RetryNow { selection, .. }
+            if waits_for_others(&selection) =>
+        {
+            if context.failed_by.is_some() {
+                return Turn::Done(lost(context, selection));
             }
-            Next::RetrySame { selection, at, until } => {
-                place = place.or_else(|| shared.waiting.try_acquire().ok());
-                if place.is_none() {
-                    return match context.failed_by {
-                        Some(_) => lost(context, selection),
-                        None => refuse(context, "waiting_full"),
-                    };
-                }
-                count_wait(context, WaitedFor::ConnectRetry);
-                Box::pin(pause(shared, at)).await;
-                if waits_for_others(&selection) {
-                    context.next = Next::RetrySame { selection, at, until };
-                    continue;
-                }
-                context.chosen_at = shared.clock.refresh().mono;
-                let left = until.since(context.chosen_at);
-                match target(context, route.pool, &selection, bindings, left) {
-                    Some(target) if !left.is_zero() => {
-                        context.selection = Some(selection);
-                        return Choice::Forward(target);
-                    }
-                    _ => {
-                        context.next = Next::SelectAgain(selection);
-                        continue;
-                    }
-                }
+            // Its pin stays; the selector says how long the client is held.
+            context.snapshot.selector.finish(selection, now);
+            context.next = Next::Select;
+            return Turn::Again;
+        }
+        Next::RetrySame { selection, at, until } => {
+            if !waits(shared, place) {
+                return Turn::Done(match context.failed_by {
+                    Some(_) => lost(context, selection),
+                    None => refuse(context, "waiting_full"),
+                });
             }
-        };
-        match decision {
-            Decision::Use(selection) | Decision::Claim { proposal: selection } => {
-                context.outcome = Some(selection.outcome());
-                context.chosen_at = now.mono;
-                // A persisted client is kept for its node, but no connect outlasts the hold.
-                let hold = route.group.as_ref().map(|group| group.hold).filter(|hold| !hold.is_zero());
-                let limit = match selection.outcome() {
-                    Outcome::Persisted | Outcome::Returned => hold.unwrap_or(Duration::MAX),
-                    _ => Duration::MAX,
-                };
-                if let Some(target) = target(context, route.pool, &selection, bindings, limit) {
-                    context.selection = Some(selection);
-                    return Choice::Forward(target);
-                }
-                // The node's name is not resolved: that is a connect that failed.
-                context.selection = Some(selection);
-                unresolved(shared, context);
+            count_wait(context, WaitedFor::ConnectRetry);
+            context.next = Next::RetryNow { selection, until };
+            return Turn::Pause(at);
+        }
+        Next::RetryNow { selection, until } => {
+            return retry(shared, context, bindings, pool, selection, until);
+        }
+    };
+    match decision {
+        Decision::Use(selection) | Decision::Claim { proposal: selection } => {
+            context.outcome = Some(selection.outcome());
+            context.chosen_at = now.mono;
+            // A persisted client is kept for its node, but no connect outlasts the hold.
+            let limit = match selection.outcome() {
+                Outcome::Persisted | Outcome::Returned => hold.filter(|hold| !hold.is_zero()),
+                _ => None,
+            };
+            let target = target(context, pool, &selection, bindings, limit.unwrap_or(Duration::MAX));
+            context.selection = Some(selection);
+            if let Some(target) = target {
+                return Turn::Done(Choice::Forward(target));
             }
-            Decision::Wait(wait) => {
-                place = place.or_else(|| shared.waiting.try_acquire().ok());
-                if place.is_none() {
-                    return refuse(context, "waiting_full");
-                }
-                count_wait(context, wait.reason.into());
-                Box::pin(hold(shared, context, route.pool, &wait)).await;
-                context.next = Next::Select;
+            // The node's name is not resolved: that is a connect that failed.
+            unresolved(shared, context);
+            Turn::Again
+        }
+        Decision::Wait(wait) => {
+            if !waits(shared, place) {
+                return Turn::Done(refuse(context, "waiting_full"));
             }
-            Decision::Refuse(refusal) => return refuse(context, refusal.as_str()),
+            count_wait(context, wait.reason.into());
+            context.next = Next::Select;
+            Turn::Hold(pool, wait)
+        }
+        Decision::Refuse(refusal) => Turn::Done(refuse(context, refusal.as_str())),
+    }
+}
+
+/// Whether the request has a place to wait in, or gets one.
+fn waits<'s>(shared: &'s Shared, place: &mut Place<'s>) -> bool {
+    if place.is_none() {
+        *place = shared.waiting.try_acquire().ok();
+    }
+    place.is_some()
+}
+
+/// The same backend once more, if there is time left for it.
+fn retry(
+    shared: &Shared,
+    context: &mut RequestContext,
+    bindings: &Bindings<'_>,
+    pool: usize,
+    selection: Selection,
+    until: Millis,
+) -> Turn {
+    context.chosen_at = shared.clock.refresh().mono;
+    let left = until.since(context.chosen_at);
+    match target(context, pool, &selection, bindings, left) {
+        Some(target) if !left.is_zero() => {
+            context.selection = Some(selection);
+            Turn::Done(Choice::Forward(target))
+        }
+        _ => {
+            context.next = Next::SelectAgain(selection);
+            Turn::Again
         }
     }
 }
