@@ -3,7 +3,7 @@
 use super::buffer::{self, Buffer, Class, poll_fill};
 use super::deadline::Deadline;
 use super::handler::{Answer, Binding, Bindings};
-use super::head::{Scan, leading_blank, scan};
+use super::head::{RequestFacts, Scan, leading_blank, scan};
 use super::refusal::Refusal;
 use super::serve::Worker;
 use super::stream::{Downstream, Upstream};
@@ -161,9 +161,18 @@ impl Client {
         self.write_all(text.as_bytes(), patience).await
     }
 
+    /// Whether nothing can come any more that a close at once would answer with a reset: the client said that
+    /// `request`, which has come whole, was its last. TLS may still send its good-bye.
+    pub(super) fn expects_nothing(&self, request: &RequestFacts) -> bool {
+        !request.keep_alive && self.buffer.is_none() && matches!(self.stream, Downstream::Plain(_))
+    }
+
     /// Closes a connection that the client has ended, or that nobody waits for.
     pub(super) async fn close(mut self) {
-        self.shut().await;
+        // A plain one needs no good-bye before it is closed.
+        if let Downstream::Tls(_) = self.stream {
+            self.shut().await;
+        }
     }
 
     /// Closes in order although the client may still be sending: ends what is written, then reads what

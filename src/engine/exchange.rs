@@ -33,7 +33,7 @@ pub(super) enum After {
     Next,
     /// Closed after what was sent has arrived.
     Close,
-    /// Closed; the client ended it, or was silent for too long.
+    /// Closed at once: the client ended it, was silent for too long, or said that nothing more would come.
     Over,
     /// Dropped at once: a response broke off, and the client must notice.
     Abort,

@@ -15,6 +15,7 @@ use pingora::listeners::tls::Acceptor;
 use pingora::protocols::l4::stream::Stream as L4Stream;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -26,6 +27,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A listening socket, and what serves its connections.
 pub(super) struct Accepting<H> {
     pub(super) socket: std::net::TcpListener,
+    pub(super) site: Site<H>,
+}
+
+/// What the connections of a socket have in common.
+pub(super) struct Site<H> {
     pub(super) address: SocketAddr,
     pub(super) handler: Arc<H>,
     pub(super) settings: Arc<Settings>,
@@ -58,33 +64,37 @@ impl Drop for Entered {
 impl<H: Handler> Accepting<H> {
     /// Accepts until the worker stops.
     pub(super) async fn run(self, common: Common) -> io::Result<()> {
-        let listener = TcpListener::from_std(self.socket.try_clone()?)?;
+        let Self { socket, site } = self;
+        let listener = TcpListener::from_std(socket)?;
         let mut stopping = common.stopping.clone();
+        let mut stopped = pin!(stopping.wait_for(|stopping| *stopping));
         let mut failing = false;
         loop {
             let accepted = tokio::select! {
                 biased;
-                _ = stopping.wait_for(|stopping| *stopping) => return Ok(()),
+                _ = &mut stopped => return Ok(()),
                 accepted = listener.accept() => accepted,
             };
             match accepted {
                 Ok((stream, client)) => {
                     if std::mem::take(&mut failing) {
-                        info!("connections to {} are accepted again", self.address);
+                        info!("connections to {} are accepted again", site.address);
                     }
-                    self.spawn(&common, stream, client);
+                    site.spawn(&common, stream, client);
                 }
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
                     if !std::mem::replace(&mut failing, true) {
-                        warn!("no connection can be accepted on {}: {error}", self.address);
+                        warn!("no connection can be accepted on {}: {error}", site.address);
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
             }
         }
     }
+}
 
+impl<H: Handler> Site<H> {
     /// Serves a connection in a task of its own.
     fn spawn(&self, common: &Common, stream: TcpStream, client: SocketAddr) {
         let connection = self.connection(&stream, client);

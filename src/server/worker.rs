@@ -1,6 +1,6 @@
 //! Worker threads.
 
-use super::accept::{Accepting, Common};
+use super::accept::{Accepting, Common, Site};
 use super::active::Active;
 use super::admin_port::AdminPort;
 use super::event;
@@ -92,14 +92,14 @@ impl Workers {
         let snapshot = shared.snapshot.load();
         for Bound { listener, address, sockets } in bound {
             for (worker, (share, socket)) in shares.iter_mut().zip(sockets).enumerate() {
-                share.push(Accepting {
-                    socket,
+                let site = Site {
                     address,
                     handler: Arc::new(Edge { listener, worker, shared: shared.clone() }),
                     settings: settings[listener].clone(),
                     acceptor: acceptors[listener].clone(),
                     tally: snapshot.listeners[listener].tally.clone(),
-                });
+                };
+                share.push(Accepting { socket, site });
             }
         }
         let stop_flag = Arc::new(AtomicBool::new(false));
@@ -139,15 +139,15 @@ impl Workers {
                 let Some(Bound { address, sockets, .. }) = port.bound(&mut finished).await else { return };
                 info!("metrics are at http://{address}/metrics");
                 event(&serde_json::json!({ "event": "admin_listening", "address": address }));
-                let accepting = sockets.into_iter().map(|socket| Accepting {
-                    socket,
+                let site = || Site {
                     address,
                     handler: handler.clone(),
                     settings: settings.clone(),
                     acceptor: None,
                     tally: tally.clone(),
-                });
-                let accepting = accepting.collect();
+                };
+                let accepting =
+                    sockets.into_iter().map(|socket| Accepting { socket, site: site() }).collect();
                 let active =
                     Active::new("the admin listener", ADMIN_CONNECTIONS, Some(ADMIN_CONNECTIONS_EACH));
                 let stop_flag = Arc::new(AtomicBool::new(false));
@@ -203,7 +203,7 @@ async fn work<H: Handler>(share: Share<H>) {
         stopping: share.stopping.clone(),
     };
     for accepting in share.accepting {
-        let (address, common) = (accepting.address, common.clone());
+        let (address, common) = (accepting.site.address, common.clone());
         tokio::spawn(async move {
             if let Err(error) = accepting.run(common).await {
                 error!("connections to {address} cannot be accepted: {error}");

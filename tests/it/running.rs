@@ -6,7 +6,7 @@ use crate::support::farm::single;
 use crate::support::http::answer;
 use crate::support::origin::Origin;
 use crate::support::{Gate, PATIENCE};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -215,6 +215,23 @@ fn a_request_in_flight_is_finished() {
         assert_eq!(edge.wait_exit().code(), Some(0));
         edge.next_request(|entry| entry["status"] == 200);
     }
+}
+
+#[test]
+fn connections_wait_while_the_process_has_no_descriptor_left() {
+    let origin = origin();
+    let edge = Edge::start(&single(&origin, "", ""));
+    once(edge.address("web"), get("/before")).expect(200);
+    let pid = Pid::from_raw(edge.pid().try_into().unwrap());
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let before = prlimit(pid, Resource::Nofile, Rlimit { current: Some(0), maximum }).unwrap();
+    let mut waiting = Client::connect(edge.address("web"));
+    waiting.send(get("/meanwhile"));
+    edge.message("no connection can be accepted");
+    prlimit(pid, Resource::Nofile, before).unwrap();
+    waiting.response().expect(200);
+    edge.message("are accepted again");
+    assert_eq!(edge.log().matches("no connection can be accepted").count(), 1, "told once");
 }
 
 #[test]

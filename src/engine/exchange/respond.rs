@@ -150,7 +150,12 @@ impl<H: Handler> Exchange<'_, H> {
         let fate = if reusable && (keep || !bound) { Fate::Kept } else { Fate::Closed };
         // A client whose bound connection is gone must not believe that it is still known on it.
         let unbound = bound && !reusable;
-        (if keep && settled && !unbound { After::Next } else { After::Close }, fate)
+        let after = match (keep && !unbound, settled) {
+            (true, true) => After::Next,
+            (false, true) if client.expects_nothing(&self.facts) => After::Over,
+            _ => After::Close,
+        };
+        (after, fate)
     }
 
     /// Puts the head that the client gets in front of the body, and says whether its connection is kept.
