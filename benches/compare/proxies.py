@@ -175,7 +175,7 @@ backend cookie
         servers = f"server 127.0.0.1:{origin}; server 127.0.0.2:{origin}; keepalive 512; keepalive_requests 1000000000;"
         conf = self.write(f"{name}.conf", f"""{self.nginx_head(name, threads, master=not wrap)}
 http {{
-  access_log {f'{log_file} combined buffer=64k' if log else 'off'};
+  access_log {f'{log_file} combined buffer=64k flush=10ms' if log else 'off'};
   keepalive_requests 1000000000; keepalive_timeout 120s; default_type text/plain;
   ssl_certificate {self.path('certificate.pem')}; ssl_certificate_key {self.path('key.pem')};
   ssl_session_cache shared:sessions:10m;
