@@ -116,6 +116,32 @@
 //! With the default feature `edge` the crate is the program `identity-edge`. `README.md` tells how to run it, `docs/`
 //! what can be configured. What the other modules offer is there for the program, and changes with it.
 //!
+//! # How it is built
+//!
+//! ```text
+//! cli ─▶ config                        a file becomes checked values; all errors at once, with their places
+//!  └──▶ server                         values become running workers: threads, sockets, probes, signals
+//!         ├─▶ snapshot                 one unchanging view of a configuration, which requests hold on to
+//!         ├─▶ health ─▶ pool           probes and what they found: the state of each backend
+//!         ├─▶ admin ──▶ metrics        what is told: figures, where a client is, whether the edge is well
+//!         └─▶ proxy                    a request's phases, one file each
+//!               ├─▶ engine             moves bytes; knows no route and no pin
+//!               ├─▶ route              host and path lead to a route
+//!               └─▶ persistence ─▶ pool  decides; does no I/O, reads no clock
+//! ```
+//!
+//! - **Who decides moves no bytes.** The engine drives a small trait, `engine::handler::Handler`, whose methods are the
+//!   phases: `begin`, `admit`, `choose`, `connected`, `respond`, `attempted`, `end`. The proxy implements it with the
+//!   selector, the admin interface with four paths. The selector takes facts and not headers, so that Pingora
+//!   services ask it the same questions.
+//! - **A pin names a node**, never an address and a port. So all pools of a group agree, a client moves as a whole,
+//!   and a node that returns under another address is still the same one.
+//! - **One worker, one core.** Each has a runtime, listening sockets, idle upstream connections, deadlines and counters of
+//!   its own. Shared are the pins, in a table of many small locks, the states of backends, and the snapshot.
+//! - **Time is an argument**: what decides is tested by moving it, what moves bytes over real sockets.
+//! - **Every wait has a deadline, every table and buffer a bound**; reaching one is counted under a word that
+//!   `docs/operations.md` explains.
+//!
 //! [`PersistenceGroup`]: persistence::pingora::PersistenceGroup
 
 #[cfg(feature = "edge")]

@@ -2,11 +2,12 @@
 
 use super::buffer::{self, Buffer, Class, poll_fill};
 use super::deadline::Deadline;
+use super::framing::Framing;
 use super::handler::{Answer, Binding, Bindings};
 use super::head::{RequestFacts, Scan, leading_blank, scan};
 use super::refusal::Refusal;
 use super::serve::Worker;
-use super::stream::{Downstream, Upstream};
+use super::stream::{Downstream, Upstream, has_nothing_to_read};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -161,10 +162,16 @@ impl Client {
         self.write_all(text.as_bytes(), patience).await
     }
 
-    /// Whether nothing can come any more that a close at once would answer with a reset: the client said that
-    /// `request`, which has come whole, was its last. TLS may still send its good-bye.
-    pub(super) fn expects_nothing(&self, request: &RequestFacts) -> bool {
-        !request.keep_alive && self.buffer.is_none() && matches!(self.stream, Downstream::Plain(_))
+    /// Whether the connection can be closed at once: a socket that is closed with unread bytes in it sends a
+    /// reset, which may overtake the response. The client said that `request` was its last, and nothing came
+    /// behind it. Behind bodies old clients send line ends that belong to nothing (RFC 9112 section 2.2), and over
+    /// TLS comes a good-bye: those are waited for.
+    pub(super) fn is_done_after(&self, request: &RequestFacts) -> bool {
+        let Downstream::Plain(tcp) = &self.stream else { return false };
+        !request.keep_alive
+            && request.framing == Framing::None
+            && self.buffer.is_none()
+            && has_nothing_to_read(tcp)
     }
 
     /// Closes a connection that the client has ended, or that nobody waits for.

@@ -116,11 +116,20 @@ impl Deadline {
     }
 
     fn tick_after(&self, duration: Duration) -> u32 {
-        let ticks = duration.as_millis().div_ceil(SWEEP_INTERVAL.as_millis());
-        let ticks = u32::try_from(ticks).unwrap_or(IDLE / 2).min(IDLE / 2);
+        let ticks = whole_ticks(duration).min(IDLE / 2);
         // One more: the current tick has partly gone by.
         (self.deadlines.tick.load(Ordering::Relaxed) + ticks + 1).min(IDLE - 1)
     }
+}
+
+/// How many sweeps lie in `duration`, rounded up. Several times a request, so without a division of 128 bits.
+fn whole_ticks(duration: Duration) -> u32 {
+    const MILLIS: u32 = SWEEP_INTERVAL.subsec_millis();
+    const PER_SECOND: u64 = (1000 / MILLIS) as u64;
+    const _: () = assert!(SWEEP_INTERVAL.as_millis() == MILLIS as u128 && 1000 % MILLIS == 0);
+    let part = u64::from(duration.subsec_millis().div_ceil(MILLIS));
+    let ticks = duration.as_secs().saturating_mul(PER_SECOND).saturating_add(part);
+    u32::try_from(ticks).unwrap_or(u32::MAX)
 }
 
 impl Drop for Deadline {
@@ -166,6 +175,16 @@ mod tests {
         assert_eq!(counter.0.load(Ordering::Relaxed), 1);
         deadlines.sweep(Duration::from_millis(5000), false);
         assert_eq!(counter.0.load(Ordering::Relaxed), 1, "woken once");
+    }
+
+    #[test]
+    fn sweeps_are_counted_up() {
+        for (millis, ticks) in
+            [(0, 0), (1, 1), (249, 1), (250, 1), (251, 2), (1000, 4), (1001, 5), (61_250, 245)]
+        {
+            assert_eq!(whole_ticks(Duration::from_millis(millis)), ticks, "{millis}");
+        }
+        assert_eq!(whole_ticks(Duration::MAX), u32::MAX);
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! there until the response begins, or until bytes of the body have left, so that the request can be sent
 //! again where that is safe: when nothing of it was sent, when it has a body of which nothing was sent, or
 //! when it is idempotent and still whole. It is sent again to the backend that has met it, and to no other: one
-//! that cannot be reached any more may have carried it out. A request on a connection that is bound to the client is never sent
-//! again: what was authenticated on that connection cannot be repeated.
+//! that cannot be reached any more may have carried it out. A request on a connection that is bound to the
+//! client is never sent again: what was authenticated on that connection cannot be repeated.
 
 mod respond;
 mod send;
@@ -50,7 +50,7 @@ pub(super) struct Exchange<'a, H: Handler> {
     /// This is the last request on this connection.
     pub(super) last: bool,
     pub(super) started: Instant,
-    /// When the present attempt began.
+    /// When the present attempt began, or the request where its backend was chosen at once.
     pub(super) sent: Instant,
     /// The request was to go over a connection that is bound to the client's.
     pub(super) bound: bool,
@@ -63,8 +63,8 @@ struct Arrived {
     head: usize,
     /// Bytes of the request that still lie at the front of the client's buffer.
     kept: usize,
-    /// Where the request ends in that buffer, if it lies there whole.
-    whole: Option<(usize, bool)>,
+    /// How long the body is that lies in that buffer behind the head, if all of it does.
+    whole: Option<usize>,
 }
 
 /// What becomes of the connection to the backend.
@@ -108,7 +108,7 @@ impl<H: Handler> Exchange<'_, H> {
                     match self.choose(client).await {
                         Choice::Forward(target) => target,
                         Choice::Answer(answer) => {
-                            return Box::pin(self.answer(client, &answer, Some(ready), whole)).await;
+                            return Box::pin(self.answer(client, &answer, whole.then_some(ready))).await;
                         }
                     }
                 }
@@ -117,7 +117,7 @@ impl<H: Handler> Exchange<'_, H> {
             let (mut upstream, reused) = match self.reach(client, &target, resend).await {
                 Ok(reached) => reached,
                 Err(Some(failure)) => {
-                    return Box::pin(self.fail(client, &failure, Some((ready, whole)))).await;
+                    return Box::pin(self.fail(client, &failure, whole.then_some(ready))).await;
                 }
                 Err(None) => continue,
             };
@@ -140,12 +140,13 @@ impl<H: Handler> Exchange<'_, H> {
                 }
                 Err(broken) => broken,
             };
+            // Not after the client has taken its answer: the backend need not work for nobody.
+            drop(upstream);
             if let Some(end) = broken.end {
                 self.handler.attempted(self.context, end, self.sent);
             }
             if !broken.again || self.summary.retries >= RESENDS {
-                let kept = (broken.again || whole).then_some((ready, whole));
-                return Box::pin(self.fail(client, &broken.failure, kept)).await;
+                return Box::pin(self.fail(client, &broken.failure, whole.then_some(ready))).await;
             }
             self.summary.retries += 1;
             again = Some(target);
@@ -210,8 +211,8 @@ impl<H: Handler> Exchange<'_, H> {
         }
     }
 
-    /// Answers for a failure; `kept` tells what of the request still lies in the buffer, if it all does.
-    async fn fail(&mut self, client: &mut Client, failure: &Failure, kept: Option<(usize, bool)>) -> After {
+    /// Answers for a failure; `whole` is as in [`Exchange::answer`].
+    async fn fail(&mut self, client: &mut Client, failure: &Failure, whole: Option<usize>) -> After {
         self.summary.failure = Some(failure.reason());
         match failure {
             Failure::ClientGone => return After::Abort,
@@ -223,21 +224,20 @@ impl<H: Handler> Exchange<'_, H> {
         // What was authenticated on a bound connection is gone with it: the client must start anew.
         answer.close |= self.bound;
         answer.close |= matches!(failure, Failure::Body(_) | Failure::ClientTimeout | Failure::BodyTooLarge);
-        let (ready, whole) = kept.map_or((None, false), |(ready, whole)| (Some(ready), whole));
-        self.answer(client, &answer, ready, whole).await
+        self.answer(client, &answer, whole).await
     }
 
-    /// Sends a response of the edge's own and steps over the request, if it is known where it ends.
+    /// Sends a response of the edge's own and steps over the request, if it is known where it ends: `whole` is the
+    /// length of its body where all of that lies in the buffer behind the head.
     pub(super) async fn answer(
         &mut self,
         client: &mut Client,
         answer: &Answer,
-        ready: Option<usize>,
-        whole: bool,
+        whole: Option<usize>,
     ) -> After {
-        let over = match (ready, client.buffer.as_mut()) {
-            (Some(ready), Some(buffer)) if whole => {
-                buffer.advance((self.head + ready).min(buffer.len()));
+        let over = match (whole, client.buffer.as_mut()) {
+            (Some(body), Some(buffer)) => {
+                buffer.advance((self.head + body).min(buffer.len()));
                 true
             }
             _ => false,

@@ -214,7 +214,8 @@ pub trait Handler: Send + Sync + 'static {
     /// What is remembered of a request between its phases.
     type Context: Send + Sync;
 
-    /// The context of a request of which nothing is known yet.
+    /// The context of a request of which nothing is known yet, not even that it can be read: nothing is counted
+    /// here, and [`Handler::end`] may never follow.
     fn begin(&self, connection: &Connection) -> Self::Context;
 
     /// A head has arrived: route it, gather what the choice needs, edit it.

@@ -199,7 +199,7 @@ impl<H: Handler> Exchange<'_, H> {
     async fn answer_alone(&mut self, client: &mut Client, answer: Answer) -> After {
         let mut upload = Upload::new(self.facts.framing, None);
         let ready = client.buffer.as_mut().and_then(|buffer| upload.prepare(buffer, self.head).ok());
-        let whole = ready.is_some() && upload.is_done();
-        self.answer(client, &answer, ready, whole).await
+        let whole = ready.filter(|_| upload.is_done());
+        self.answer(client, &answer, whole).await
     }
 }

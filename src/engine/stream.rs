@@ -1,6 +1,6 @@
 //! The two kinds of stream on each side, without a virtual call on the plain ones.
 
-use super::reset::reset_when_dropped;
+use super::reset::{reset_tls_when_dropped, reset_when_dropped};
 use pingora::protocols::l4::stream::Stream as L4Stream;
 use pingora::protocols::tls::TlsStream as ServerTlsStream;
 use socket2::SockRef;
@@ -26,9 +26,8 @@ impl Downstream {
     /// Drops the connection so that the client notices that something is missing.
     pub(super) fn abort(self) {
         match &self {
-            // A socket that is closed already needs no reset.
-            Self::Plain(plain) => drop(SockRef::from(plain).set_linger(Some(std::time::Duration::ZERO))),
-            Self::Tls(tls) => reset_when_dropped(&**tls),
+            Self::Plain(plain) => reset_when_dropped(&SockRef::from(plain)),
+            Self::Tls(tls) => reset_tls_when_dropped(&**tls),
         }
     }
 }
@@ -135,9 +134,7 @@ impl Upstream {
     /// sockets, and in between a backend may have sent what would then be taken for the response.
     pub(super) fn is_quiet(&mut self) -> bool {
         if let UpstreamIo::Plain(tcp) = &self.io {
-            let mut byte = [std::mem::MaybeUninit::uninit()];
-            let peeked = SockRef::from(tcp).peek(&mut byte);
-            return peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+            return has_nothing_to_read(tcp);
         }
         self.seems_quiet()
     }
@@ -149,6 +146,12 @@ impl Upstream {
         let mut context = Context::from_waker(std::task::Waker::noop());
         Pin::new(self).poll_read(&mut context, &mut buffer).is_pending()
     }
+}
+
+/// Whether a socket is open in the other end's direction and has nothing to read, by the kernel's word.
+pub(super) fn has_nothing_to_read(tcp: &TcpStream) -> bool {
+    let mut byte = [std::mem::MaybeUninit::uninit()];
+    SockRef::from(tcp).peek(&mut byte).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 #[cfg(test)]

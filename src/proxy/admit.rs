@@ -1,5 +1,6 @@
 //! A head has arrived: find its route, learn who the client is, edit the head.
 
+use super::access_log::line;
 use super::connection_auth::is_connection_bound;
 use super::context::{RequestContext, RequestLine};
 use super::{Edge, rescue};
@@ -10,7 +11,6 @@ use crate::engine::head::RequestHead;
 use crate::persistence::client_class::{ClassFacts, classify};
 use crate::persistence::cookie::CookieCodec;
 use std::io::Write;
-use std::net::IpAddr;
 
 /// Fields by which a front proxy tells who the client is and what it asked for. What a client says of itself
 /// here is not believed, and does not reach a backend that might believe it.
@@ -155,7 +155,7 @@ fn strip_cookie(codec: &CookieCodec, request: &RequestHead<'_, '_>, lines: u128,
 /// Tells the backend who the client is, by which scheme and which host it came.
 fn name_client(connection: &Connection, request: &RequestHead<'_, '_>, host: &[u8], edits: &mut Edits<'_>) {
     edits.begin("X-Forwarded-For");
-    edits.value_with(|out| write_address(connection.client_ip(), out));
+    edits.value_with(|out| line::address(out, connection.client_ip()));
     edits.finish();
     edits.add("X-Forwarded-Proto", if connection.tls { b"https" } else { b"http" });
     if !host.is_empty() {
@@ -175,40 +175,9 @@ fn name_client(connection: &Connection, request: &RequestHead<'_, '_>, host: &[u
     }
 }
 
-/// Writes an address; an IPv4 one without the standard library's formatting, which costs a tenth of all that
-/// is done for a request.
-fn write_address(address: IpAddr, out: &mut Vec<u8>) {
-    let IpAddr::V4(v4) = address else {
-        // Writing to memory cannot fail.
-        let _ = write!(out, "{address}");
-        return;
-    };
-    for (place, octet) in v4.octets().into_iter().enumerate() {
-        if place > 0 {
-            out.push(b'.');
-        }
-        if octet >= 100 {
-            out.push(b'0' + octet / 100);
-        }
-        if octet >= 10 {
-            out.push(b'0' + octet / 10 % 10);
-        }
-        out.push(b'0' + octet % 10);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{names_client, write_address};
-
-    #[test]
-    fn addresses_are_written_as_the_standard_library_does() {
-        for address in ["0.0.0.0", "9.10.99.100", "101.109.110.255", "::1", "2001:db8::a"] {
-            let mut out = Vec::new();
-            write_address(address.parse().unwrap(), &mut out);
-            assert_eq!(out, address.as_bytes());
-        }
-    }
+    use super::names_client;
 
     #[test]
     fn what_names_a_client_is_known_in_every_spelling() {

@@ -20,7 +20,7 @@ mod rescue;
 mod respond;
 mod select;
 
-pub use access_log::{AccessLog, Format as LogStyle, Sink as LogSink, Writer as LogWriter};
+pub use access_log::{AccessLog, Format as LogStyle, Sink as LogSink, Writing as LogWriting};
 pub use explain::{Explained, Routed, explain};
 pub use figures::Figures;
 

@@ -10,19 +10,22 @@ use crate::engine::stream::Downstream;
 use crate::engine::{Connection, Handler, Settings, Worker, serve};
 use crate::metrics::PerWorker;
 use crate::metrics::tally::ListenerTally;
-use log::{debug, info, warn};
+use log::{debug, warn};
 use pingora::listeners::tls::Acceptor;
 use pingora::protocols::l4::stream::Stream as L4Stream;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 /// How long nothing is accepted after the system had no room for another connection.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Between two messages about that: clients that come and go can keep a process at its limit.
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
 
 /// A listening socket, and what serves its connections.
 pub(super) struct Accepting<H> {
@@ -30,7 +33,7 @@ pub(super) struct Accepting<H> {
     pub(super) site: Site<H>,
 }
 
-/// What the connections of a socket have in common.
+/// What the connections of a socket have in acceptance.
 pub(super) struct Site<H> {
     pub(super) address: SocketAddr,
     pub(super) handler: Arc<H>,
@@ -39,9 +42,9 @@ pub(super) struct Site<H> {
     pub(super) tally: Arc<PerWorker<ListenerTally>>,
 }
 
-/// What a worker's sockets have in common.
+/// The worker that accepts.
 #[derive(Clone)]
-pub(super) struct Common {
+pub(super) struct Acceptance {
     pub(super) worker: Arc<Worker>,
     pub(super) number: usize,
     pub(super) active: Active,
@@ -63,12 +66,12 @@ impl Drop for Entered {
 
 impl<H: Handler> Accepting<H> {
     /// Accepts until the worker stops.
-    pub(super) async fn run(self, common: Common) -> io::Result<()> {
+    pub(super) async fn run(self, acceptance: Acceptance) -> io::Result<()> {
         let Self { socket, site } = self;
         let listener = TcpListener::from_std(socket)?;
-        let mut stopping = common.stopping.clone();
+        let mut stopping = acceptance.stopping.clone();
         let mut stopped = pin!(stopping.wait_for(|stopping| *stopping));
-        let mut failing = false;
+        let mut told: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -76,15 +79,11 @@ impl<H: Handler> Accepting<H> {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, client)) => {
-                    if std::mem::take(&mut failing) {
-                        info!("connections to {} are accepted again", site.address);
-                    }
-                    site.spawn(&common, stream, client);
-                }
+                Ok((stream, client)) => site.spawn(&acceptance, stream, client),
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
-                    if !std::mem::replace(&mut failing, true) {
+                    if told.is_none_or(|told| told.elapsed() >= TOLD_AGAIN) {
+                        told = Some(Instant::now());
                         warn!("no connection can be accepted on {}: {error}", site.address);
                     }
                     tokio::time::sleep(PAUSE).await;
@@ -96,11 +95,11 @@ impl<H: Handler> Accepting<H> {
 
 impl<H: Handler> Site<H> {
     /// Serves a connection in a task of its own.
-    fn spawn(&self, common: &Common, stream: TcpStream, client: SocketAddr) {
+    fn spawn(&self, acceptance: &Acceptance, stream: TcpStream, client: SocketAddr) {
         let connection = self.connection(&stream, client);
-        let Some(place) = self.enter(common, connection.client_ip()) else { return };
+        let Some(place) = self.enter(acceptance, connection.client_ip()) else { return };
         let (handler, settings) = (self.handler.clone(), self.settings.clone());
-        let worker = common.worker.clone();
+        let worker = acceptance.worker.clone();
         match self.acceptor.clone() {
             None => {
                 let serving = serve(Downstream::Plain(stream), connection, handler, settings, worker);
@@ -110,7 +109,7 @@ impl<H: Handler> Site<H> {
                 });
             }
             Some(acceptor) => {
-                let stopping = common.stopping.clone();
+                let stopping = acceptance.stopping.clone();
                 tokio::spawn(async move {
                     match shake_hands(acceptor, stream, settings.head_timeout, stopping).await {
                         Some(Ok(stream)) => serve(stream, connection, handler, settings, worker).await,
@@ -127,14 +126,14 @@ impl<H: Handler> Site<H> {
         }
     }
 
-    fn enter(&self, common: &Common, client: IpAddr) -> Option<Entered> {
-        let tally = self.tally.of(common.number);
-        let Some(place) = common.active.enter(client) else {
+    fn enter(&self, acceptance: &Acceptance, client: IpAddr) -> Option<Entered> {
+        let tally = self.tally.of(acceptance.number);
+        let Some(place) = acceptance.active.enter(client) else {
             tally.over_limit.one();
             return None;
         };
         tally.accepted.one();
-        Some(Entered { _place: place, tally: self.tally.clone(), worker: common.number })
+        Some(Entered { _place: place, tally: self.tally.clone(), worker: acceptance.number })
     }
 
     fn connection(&self, stream: &TcpStream, mut client: SocketAddr) -> Connection {
@@ -151,11 +150,12 @@ impl<H: Handler> Site<H> {
 }
 
 /// Errors of accept(2) that say something of the connection that was to be accepted, which is gone: the next one may
-/// be fine. All others are about the process or the machine.
+/// be fine. All others are about the process or the machine, and come again: no descriptors, no memory, a security
+/// module that refuses.
 fn is_about_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{
         ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown, NetworkUnreachable,
-        PermissionDenied, TimedOut,
+        TimedOut,
     };
     matches!(
         error.kind(),
@@ -165,7 +165,6 @@ fn is_about_one_connection(error: &io::Error) -> bool {
             | Interrupted
             | NetworkDown
             | NetworkUnreachable
-            | PermissionDenied
             | TimedOut
     )
 }
@@ -188,4 +187,33 @@ async fn shake_hands(
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("not done within {limit:?}")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn what_comes_again_is_waited_out() {
+        let is_about_one = |errno: Errno| is_about_one_connection(&errno.into());
+        assert!(
+            [Errno::CONNABORTED, Errno::INTR, Errno::NETDOWN, Errno::HOSTUNREACH]
+                .into_iter()
+                .all(is_about_one)
+        );
+        assert!(
+            ![
+                Errno::MFILE,
+                Errno::NFILE,
+                Errno::NOBUFS,
+                Errno::NOMEM,
+                Errno::ACCESS,
+                Errno::PERM,
+                Errno::INVAL
+            ]
+            .into_iter()
+            .any(is_about_one)
+        );
+    }
 }

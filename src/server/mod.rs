@@ -6,7 +6,8 @@
 //! signals, sweeping) runs on the control thread.
 //!
 //! Pingora's `Server` was rejected as the driver: it sleeps its whole grace period at SIGTERM and takes
-//! listeners only before it starts. Its listening services are driven here directly.
+//! listeners only before it starts. Its listening services were rejected for what they cost each connection
+//! (`accept`); TLS and health checks are Pingora's.
 
 mod accept;
 mod active;
@@ -201,7 +202,7 @@ fn registry(config: &Config, shared: &Arc<Shared>, vitals: EdgeVitals) -> Regist
 
 fn start_access_log(
     config: &Config,
-) -> Result<(Option<AccessLog>, Option<crate::proxy::LogWriter>), StartError> {
+) -> Result<(Option<AccessLog>, Option<crate::proxy::LogWriting>), StartError> {
     let sink = match &config.log.access.to {
         AccessLogTarget::Off => return Ok((None, None)),
         AccessLogTarget::Stdout => LogSink::Stdout,

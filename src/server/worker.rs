@@ -1,11 +1,11 @@
 //! Worker threads.
 
-use super::accept::{Accepting, Common, Site};
+use super::accept::{Acceptance, Accepting, Site};
 use super::active::Active;
 use super::admin_port::AdminPort;
-use super::event;
 use super::listen::Bound;
 use super::vitals::Heartbeats;
+use super::{event, event_aside};
 use crate::admin::Admin;
 use crate::config::Config;
 use crate::engine::deadline::SWEEP_INTERVAL;
@@ -138,7 +138,7 @@ impl Workers {
             runtime.block_on(async {
                 let Some(Bound { address, sockets, .. }) = port.bound(&mut finished).await else { return };
                 info!("metrics are at http://{address}/metrics");
-                event(&serde_json::json!({ "event": "admin_listening", "address": address }));
+                event_aside(serde_json::json!({ "event": "admin_listening", "address": address }));
                 let site = || Site {
                     address,
                     handler: handler.clone(),
@@ -196,16 +196,16 @@ impl Workers {
 /// The life of a worker thread.
 async fn work<H: Handler>(share: Share<H>) {
     let worker = Arc::new(Worker::new(share.stop_flag.clone()));
-    let common = Common {
+    let acceptance = Acceptance {
         worker: worker.clone(),
         number: share.number,
         active: share.active,
         stopping: share.stopping.clone(),
     };
     for accepting in share.accepting {
-        let (address, common) = (accepting.site.address, common.clone());
+        let (address, acceptance) = (accepting.site.address, acceptance.clone());
         tokio::spawn(async move {
-            if let Err(error) = accepting.run(common).await {
+            if let Err(error) = accepting.run(acceptance).await {
                 error!("connections to {address} cannot be accepted: {error}");
             }
         });

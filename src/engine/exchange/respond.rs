@@ -146,13 +146,18 @@ impl<H: Handler> Exchange<'_, H> {
         let settled = upload.is_done() && !upload_failed;
         let reusable =
             settled && facts.keep_alive && facts.framing != Framing::UntilClose && buffer.is_none();
-        let bound = target.binding.is_some();
+        self.part(client, target.binding.is_some(), keep, settled, reusable)
+    }
+
+    /// What becomes of both connections after a whole response. `keep`: the client was told that its one stays;
+    /// `settled`: its request has left whole; `reusable`: so the backend's can serve another.
+    fn part(&self, client: &Client, bound: bool, keep: bool, settled: bool, reusable: bool) -> (After, Fate) {
         let fate = if reusable && (keep || !bound) { Fate::Kept } else { Fate::Closed };
         // A client whose bound connection is gone must not believe that it is still known on it.
         let unbound = bound && !reusable;
         let after = match (keep && !unbound, settled) {
             (true, true) => After::Next,
-            (false, true) if client.expects_nothing(&self.facts) => After::Over,
+            (false, true) if client.is_done_after(&self.facts) => After::Over,
             _ => After::Close,
         };
         (after, fate)

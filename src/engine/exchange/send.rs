@@ -95,7 +95,7 @@ impl<H: Handler> Exchange<'_, H> {
                         buffer: arrived,
                         head: length,
                         kept: waiting.kept,
-                        whole: sending.whole.then_some((sending.ready, true)),
+                        whole: sending.whole.then_some(sending.ready),
                     });
                 }
             }

@@ -119,7 +119,7 @@ fn eight_digits(number: u32) -> [u8; 8] {
 }
 
 /// An address, without quotes.
-pub(super) fn address(line: &mut Vec<u8>, address: IpAddr) {
+pub(in crate::proxy) fn address(line: &mut Vec<u8>, address: IpAddr) {
     match address {
         IpAddr::V4(v4) => dotted(line, v4.octets()),
         // Writing to memory does not fail.

@@ -6,7 +6,7 @@
 //! A channel of lines was rejected: it allocates and wakes for nearly every one.
 
 mod entry;
-mod line;
+pub(super) mod line;
 mod sink;
 mod stamp;
 #[cfg(test)]
@@ -45,11 +45,11 @@ pub struct AccessLog {
 
 /// The writing thread, to be waited for at the end.
 #[derive(Debug)]
-pub struct Writer {
+pub struct Writing {
     finished: Receiver<()>,
 }
 
-impl Writer {
+impl Writing {
     /// Waits until every line is written, at most for so long: whoever should read the log may not. Every
     /// [`AccessLog`] must be gone. False if lines were left.
     #[must_use]
@@ -75,11 +75,11 @@ impl AccessLog {
     ///
     /// # Errors
     /// The file cannot be opened, or the thread not started.
-    pub fn start(sink: &Sink, format: Format) -> io::Result<(Self, Writer)> {
+    pub fn start(sink: &Sink, format: Format) -> io::Result<(Self, Writing)> {
         Self::onto(Open::new(sink)?, format, Pace::default())
     }
 
-    fn onto(out: impl Out + Send + 'static, format: Format, pace: Pace) -> io::Result<(Self, Writer)> {
+    fn onto(out: impl Out + Send + 'static, format: Format, pace: Pace) -> io::Result<(Self, Writing)> {
         let log = Self { waiting: Arc::default(), format };
         let waiting = log.waiting.clone();
         let (finish, finished) = sync_channel::<()>(1);
@@ -87,7 +87,7 @@ impl AccessLog {
             writer::Writer::new(&waiting, out, |notice| warn!("{notice}"), pace).run();
             drop(finish);
         })?;
-        Ok((log, Writer { finished }))
+        Ok((log, Writing { finished }))
     }
 
     /// Writes an entry, or counts it as dropped.

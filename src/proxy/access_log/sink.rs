@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 /// Where lines go.
@@ -25,14 +26,19 @@ pub(super) trait Out {
 /// A [`Sink`], opened.
 #[derive(Debug)]
 pub(super) enum Open {
-    Stdout,
-    File { file: File, path: PathBuf },
+    /// The descriptor itself, so that what is written is written: the library's own buffer would keep the rest of
+    /// a line that failed.
+    Stdout(File),
+    File {
+        file: File,
+        path: PathBuf,
+    },
 }
 
 impl Open {
     pub(super) fn new(sink: &Sink) -> io::Result<Self> {
         Ok(match sink {
-            Sink::Stdout => Self::Stdout,
+            Sink::Stdout => Self::Stdout(io::stdout().as_fd().try_clone_to_owned()?.into()),
             Sink::File(path) => Self::File { file: append(path)?, path: path.clone() },
         })
     }
@@ -45,8 +51,11 @@ fn append(path: &Path) -> io::Result<File> {
 impl Out for Open {
     fn push(&mut self, bytes: &[u8], done: &mut usize) -> io::Result<()> {
         match self {
-            // Locked for as long as it takes, so that no event for machines gets between a line's parts.
-            Self::Stdout => push(&mut io::stdout().lock(), bytes, done),
+            // Locked, so that no event for machines gets between a line's parts, unless writing fails there.
+            Self::Stdout(out) => {
+                let _lock = io::stdout().lock();
+                push(out, bytes, done)
+            }
             Self::File { file, .. } => push(file, bytes, done),
         }
     }

@@ -18,7 +18,7 @@ const PLENTY: usize = ROOM / 2;
 
 /// What the writing thread is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Writer {
+enum Doing {
     /// Nothing, until it is called.
     Asleep,
     /// It lets lines gather, and may be called before its time.
@@ -34,7 +34,7 @@ enum Writer {
 pub(super) struct Lines {
     bytes: Vec<u8>,
     dropped: u64,
-    writer: Writer,
+    writer: Doing,
     reopen: bool,
     closed: bool,
 }
@@ -49,12 +49,12 @@ impl Lines {
         }
         self.bytes.extend_from_slice(line);
         let due = match self.writer {
-            Writer::Asleep => true,
-            Writer::Gathering => self.bytes.len() >= PLENTY,
-            Writer::Awake => false,
+            Doing::Asleep => true,
+            Doing::Gathering => self.bytes.len() >= PLENTY,
+            Doing::Awake => false,
         };
         if due {
-            self.writer = Writer::Awake;
+            self.writer = Doing::Awake;
         }
         due
     }
@@ -76,7 +76,7 @@ impl Lines {
 
     /// Exchanges the lines for `empty`.
     fn take(&mut self, empty: &mut Vec<u8>) -> Order {
-        self.writer = Writer::Awake;
+        self.writer = Doing::Awake;
         std::mem::swap(&mut self.bytes, empty);
         self.order()
     }
@@ -132,12 +132,12 @@ impl Waiting {
     pub(super) fn take(&self, empty: &mut Vec<u8>, gather: Duration) -> Order {
         let mut lines = self.lines.lock();
         while lines.is_idle() {
-            lines.writer = Writer::Asleep;
+            lines.writer = Doing::Asleep;
             self.called.wait(&mut lines);
         }
         let until = Instant::now() + gather;
         while lines.may_gather() {
-            lines.writer = Writer::Gathering;
+            lines.writer = Doing::Gathering;
             if self.called.wait_until(&mut lines, until).timed_out() {
                 break;
             }
@@ -165,10 +165,10 @@ mod tests {
 
     #[test]
     fn the_writer_is_called_once_for_a_batch() {
-        let mut lines = Lines { writer: Writer::Asleep, ..Lines::default() };
+        let mut lines = Lines { writer: Doing::Asleep, ..Lines::default() };
         assert!(lines.add(b"first\n"));
         assert!(!lines.add(b"second\n"));
-        lines.writer = Writer::Gathering;
+        lines.writer = Doing::Gathering;
         assert!(!lines.add(b"third\n"));
         let mut batch = Vec::new();
         lines.take(&mut batch);
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn plenty_of_lines_end_the_gathering() {
-        let mut lines = Lines { writer: Writer::Gathering, ..Lines::default() };
+        let mut lines = Lines { writer: Doing::Gathering, ..Lines::default() };
         let line = [b'x'; LONGEST];
         let calls = (0..PLENTY / LONGEST + 5).filter(|_| lines.add(&line)).count();
         assert_eq!(calls, 1);

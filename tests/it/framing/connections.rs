@@ -56,6 +56,21 @@ fn connection_close_is_honoured_in_both_directions() {
 }
 
 #[test]
+fn a_line_end_behind_a_last_body_resets_nothing() {
+    let origin = Origin::answering(|_| answer("200 OK", "", b"ok"));
+    let (_edge, web) = in_front_of(&origin);
+    for version in ["1.1", "1.0"] {
+        let mut client = Client::connect(web);
+        client.send(format!(
+            "POST /x HTTP/{version}\r\nHost: h\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi"
+        ));
+        client.response().expect(200);
+        client.send("\r\n");
+        client.expect_closed();
+    }
+}
+
+#[test]
 fn a_client_may_close_its_sending_side_and_read_on() {
     let origin = Origin::answering(|_| answer("200 OK", "", b"ok"));
     let (_edge, web) = in_front_of(&origin);
