@@ -34,7 +34,7 @@ class Plan:
     requests: int
 
 
-FULL = Plan(False, rounds=7, seconds=2, handshake_seconds=1.5, memory_rounds=5, plain=4000, secure=1000, requests=2000)
+FULL = Plan(False, rounds=21, seconds=0.7, handshake_seconds=0.7, memory_rounds=5, plain=4000, secure=1000, requests=2000)
 QUICK = Plan(True, rounds=2, seconds=0.4, handshake_seconds=0.3, memory_rounds=1, plain=1000, secure=200, requests=400)
 
 # Connections of the load that is not of a fixed rate, and the rate of that which is.
