@@ -139,8 +139,8 @@
 //! - **One worker, one core.** Each has a runtime, listening sockets, idle upstream connections, deadlines and counters of
 //!   its own. Shared are the pins, in a table of many small locks, the states of backends, and the snapshot.
 //! - **From Pingora** come TLS towards clients, the health check's interface and, for the adapter, load balancing and
-//!   the proxy's hooks. Its own proxy and its accept loop were measured and left: they cost each request and connection
-//!   more than all that is done here (`docs/performance.md` has the bare proxy's figures).
+//!   the proxy's hooks. Its proxy was left for what it costs a request (`docs/performance.md` has its figures beside
+//!   ours), its accept loop for what it adds to each connection.
 //! - **Time is an argument**: what decides is tested by moving it, what moves bytes over real sockets.
 //! - **Every wait has a deadline, every table and buffer a bound**; reaching one is counted under a word that
 //!   `docs/operations.md` explains.

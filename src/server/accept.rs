@@ -1,8 +1,7 @@
 //! Takes connections from a listening socket and serves them.
 //!
-//! The loop is our own. Pingora's adds, to each connection, a digest of its addresses, two watches, a timer, a task
-//! around the task and the reading of a clock at every wait: as much again as everything else that a new connection
-//! costs. TLS is Pingora's.
+//! The loop is our own. Pingora's gives each connection a digest of its addresses, two watches, a timer, a task around
+//! the task and a clock that is read at every wait, none of which is needed here. TLS is Pingora's.
 
 use super::active::{Active, Place};
 use crate::client_addr::canonical;
@@ -33,7 +32,7 @@ pub(super) struct Accepting<H> {
     pub(super) site: Site<H>,
 }
 
-/// What the connections of a socket have in acceptance.
+/// What the connections of a socket have in common.
 pub(super) struct Site<H> {
     pub(super) address: SocketAddr,
     pub(super) handler: Arc<H>,
