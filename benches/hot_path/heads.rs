@@ -1,9 +1,8 @@
 //! Heads, as a browser and as WCF send them.
 
 use criterion::{Criterion, Throughput};
-use identity_edge::engine::framing::Framing;
 use identity_edge::engine::head::{
-    FieldStorage, Method, RequestFacts, Scan, Version, parse_request, parse_response, scan,
+    FieldStorage, Method, RequestFacts, Scan, parse_request, parse_response, scan,
 };
 use std::hint::black_box;
 
@@ -41,18 +40,7 @@ fn response(large: bool) -> Vec<u8> {
     head
 }
 
-const GET: RequestFacts = RequestFacts {
-    framing: Framing::None,
-    method: Method::Get,
-    version: Version::V11,
-    keep_alive: true,
-    expect_continue: false,
-    upgrade: false,
-    absolute_https: None,
-    host_field: None,
-    framing_field: None,
-    expect_field: None,
-};
+const GET: RequestFacts = RequestFacts::plain(Method::Get);
 
 /// Finding the end and judging.
 pub fn measure(criterion: &mut Criterion) {

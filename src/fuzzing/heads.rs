@@ -68,18 +68,8 @@ pub fn request_head(input: &[u8]) {
 
 /// What was asked, by a number.
 pub(super) fn asked(number: u8) -> RequestFacts {
-    RequestFacts {
-        framing: Framing::None,
-        method: if number & 1 == 1 { Method::Head } else { Method::Get },
-        version: Version::V11,
-        keep_alive: true,
-        expect_continue: false,
-        upgrade: number & 2 == 2,
-        absolute_https: None,
-        host_field: None,
-        framing_field: None,
-        expect_field: None,
-    }
+    let method = if number & 1 == 1 { Method::Head } else { Method::Get };
+    RequestFacts { upgrade: number & 2 == 2, ..RequestFacts::plain(method) }
 }
 
 /// The first byte says what was asked.

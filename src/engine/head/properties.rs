@@ -124,18 +124,7 @@ fn nearly_valid(valid: impl Strategy<Value = Message>) -> impl Strategy<Value = 
     })
 }
 
-const GET: RequestFacts = RequestFacts {
-    framing: Framing::None,
-    method: Method::Get,
-    version: Version::V11,
-    keep_alive: true,
-    expect_continue: false,
-    upgrade: false,
-    absolute_https: None,
-    host_field: None,
-    framing_field: None,
-    expect_field: None,
-};
+const GET: RequestFacts = RequestFacts::plain(Method::Get);
 
 fn check_fields(message: &Message, bytes: &[u8], fields: &Fields) {
     assert_eq!(fields.len(), message.lines.len());

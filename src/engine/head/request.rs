@@ -70,6 +70,23 @@ impl Method {
 }
 
 impl RequestFacts {
+    /// Those of an HTTP/1.1 request with nothing but a method: no body, no wishes, the connection kept.
+    #[must_use]
+    pub const fn plain(method: Method) -> Self {
+        Self {
+            framing: Framing::None,
+            method,
+            version: Version::V11,
+            keep_alive: true,
+            expect_continue: false,
+            upgrade: false,
+            absolute_https: None,
+            host_field: None,
+            framing_field: None,
+            expect_field: None,
+        }
+    }
+
     /// Whether doing it twice is doing it once (RFC 9110 section 9.2.2).
     #[must_use]
     pub fn is_idempotent(&self) -> bool {

@@ -6,9 +6,7 @@
 use crate::engine::body::{BodyReader, Piece};
 use crate::engine::buffer::{Buffer, Class, poll_fill};
 use crate::engine::framing::Framing;
-use crate::engine::head::{
-    FieldStorage, Method, RequestFacts, ResponseFacts, Scan, Version, parse_response, scan,
-};
+use crate::engine::head::{FieldStorage, Method, RequestFacts, ResponseFacts, Scan, parse_response, scan};
 use crate::engine::refusal::{BodyFault, Refusal, ResponseFault};
 use crate::health::cause::Cause;
 use std::future::poll_fn;
@@ -201,18 +199,7 @@ fn may_be_http(bytes: &[u8]) -> bool {
 
 fn judge(head: &[u8], to_head: bool) -> Result<ResponseFacts, ResponseFault> {
     // Of what was asked, the answer's framing depends on the method alone.
-    let asked = RequestFacts {
-        framing: Framing::None,
-        method: if to_head { Method::Head } else { Method::Other },
-        version: Version::V11,
-        keep_alive: false,
-        expect_continue: false,
-        upgrade: false,
-        absolute_https: None,
-        host_field: None,
-        framing_field: None,
-        expect_field: None,
-    };
+    let asked = RequestFacts::plain(if to_head { Method::Head } else { Method::Other });
     parse_response(head, &mut FieldStorage::new(), &asked).map(|head| head.facts)
 }
 
