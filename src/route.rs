@@ -99,6 +99,26 @@ impl PathPrefix {
     }
 }
 
+/// What becomes of a route's requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// They go to a pool: its index.
+    Forward(usize),
+    /// They are told to come again by HTTPS, to this port.
+    RedirectToHttps(u16),
+}
+
+impl Action {
+    /// The pool, if they go to one.
+    #[must_use]
+    pub fn pool(self) -> Option<usize> {
+        match self {
+            Self::Forward(pool) => Some(pool),
+            Self::RedirectToHttps(_) => None,
+        }
+    }
+}
+
 /// One route of a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteSpec {

@@ -14,7 +14,7 @@ use crate::persistence::Selector;
 use crate::persistence::settings::By;
 use crate::pool::ejection::{RequestFailure, TooMany};
 use crate::pool::{AdminState, Backend, Fitness, Pool};
-use crate::route::RouteTable;
+use crate::route::{Action, RouteTable};
 use arc_swap::ArcSwapOption;
 use parking_lot::Mutex;
 use std::net::IpAddr;
@@ -66,8 +66,8 @@ pub struct ListenerRoutes {
 pub struct Route {
     /// Its name.
     pub name: Arc<str>,
-    /// Index of its pool.
-    pub pool: usize,
+    /// What becomes of its requests.
+    pub action: Action,
     /// Its persistence group.
     pub group: Option<RouteGroup>,
     /// Index of its listener.
@@ -76,6 +76,14 @@ pub struct Route {
     pub max_body: Option<u64>,
     /// What is counted for it.
     pub tally: Arc<PerWorker<RouteTally>>,
+}
+
+impl Route {
+    /// Index of its pool, if requests go to one.
+    #[must_use]
+    pub fn pool(&self) -> Option<usize> {
+        self.action.pool()
+    }
 }
 
 /// The persistence group of a route.

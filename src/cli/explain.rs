@@ -10,7 +10,7 @@ mod url;
 use crate::client_addr::canonical;
 use crate::clock::UnixSeconds;
 use crate::config::Config;
-use crate::engine::Connection;
+use crate::engine::{Connection, TlsFacts};
 use crate::persistence::cookie::{CookieReading, NodeTag, Ticket};
 use crate::persistence::settings::FirstChoice;
 use crate::persistence::{Decision, KnownBy, Outcome, Recognised};
@@ -76,11 +76,9 @@ fn explain(config: &Config, arguments: &Arguments) -> Result<Explanation, Refuse
     let shared = Arc::new(shared);
     let client = canonical(arguments.client);
     let local = listener.bind.iter().find(|address| address.port() == url.port).or(listener.bind.first());
-    let connection = Connection {
-        client: SocketAddr::new(client, 0),
-        local: local.copied().unwrap_or(SocketAddr::new(client, 0)),
-        tls: listener.tls.is_some(),
-    };
+    let here = SocketAddr::new(client, 0);
+    let tls = listener.tls.is_some().then(|| Arc::new(TlsFacts::default()));
+    let connection = Connection::direct(here, local.copied().unwrap_or(here), tls);
     let head = url::head(&arguments.method, &url, &arguments.header);
     match crate::proxy::explain(&shared, index, &connection, &head) {
         Explained::Answered { status, reason } => {
@@ -136,7 +134,7 @@ fn routed_to(
     let route = &snapshot.routes[routed.route];
     let index = route.group.as_ref().map(|group| group.index);
     let settings = index.map(|index| &config.groups[index]);
-    let recognised = snapshot.selector.recognise(route.pool, index, &routed.facts);
+    let recognised = snapshot.selector.recognise(routed.pool, index, &routed.facts);
     let by = recognised.map_or(KnownBy::Nothing, |recognised| recognised.by);
     let first_choice = settings.map_or(FirstChoice::LeastRequests, |settings| settings.first_choice);
     let place = place(routed, recognised.as_ref(), first_choice);
@@ -154,7 +152,7 @@ fn routed_to(
         bind: listener.bind.clone(),
         tls: listener.tls.is_some(),
         route: route.name.to_string(),
-        pool: config.pools[route.pool].name.clone(),
+        pool: config.pools[routed.pool].name.clone(),
         group: settings.map(|settings| settings.name.clone()),
         class: settings.map(|_| routed.facts.class),
         known_by: by,

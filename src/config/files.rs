@@ -1,7 +1,7 @@
 //! Files that the configuration names: certificates, keys and a token. They are read now, so that what is wrong with
 //! them is found before a listener opens.
 
-use super::ListenerTls;
+use super::CertifiedKey;
 use super::read::Value;
 use crate::persistence::keys::KeyRing;
 use rustls_pki_types::pem::{self, PemObject};
@@ -9,7 +9,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use tokio_rustls::rustls::crypto::ring::sign::any_supported_type;
-use tokio_rustls::rustls::sign::CertifiedKey;
+use tokio_rustls::rustls::sign::CertifiedKey as Usable;
 use tokio_rustls::rustls::{Error, InconsistentKeys};
 
 /// The largest key or certificate file that is read, in bytes.
@@ -36,7 +36,7 @@ pub(super) fn certificates(value: &Value<'_>) -> Option<(PathBuf, Vec<Certificat
 }
 
 /// A certificate and its key; they must belong together.
-pub(super) fn certified_key(certificate: &Value<'_>, key: &Value<'_>) -> Option<ListenerTls> {
+pub(super) fn certified_key(certificate: &Value<'_>, key: &Value<'_>) -> Option<CertifiedKey> {
     let chain = certificates(certificate);
     let key_path = key.file("expected a PEM file of the certificate's private key")?;
     let pem = contents(key, &key_path, "")?;
@@ -56,10 +56,10 @@ pub(super) fn certified_key(certificate: &Value<'_>, key: &Value<'_>) -> Option<
         return None;
     };
     let (certificate_path, chain) = chain?;
-    match CertifiedKey::new(chain, signing).keys_match() {
+    match Usable::new(chain, signing).keys_match() {
         // A key type that cannot tell is left to the handshake.
         Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
-            Some(ListenerTls { certificate: certificate_path, key: key_path })
+            Some(CertifiedKey { certificate: certificate_path, key: key_path })
         }
         Err(Error::InconsistentKeys(_)) => {
             key.error("not the key of the certificate, expected the one it was issued for");

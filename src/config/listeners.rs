@@ -3,7 +3,7 @@
 use super::keys::listener as keys;
 use super::read::{Mapping, Value};
 use super::shape::Scalar as _;
-use super::{Listener, ListenerTls, files};
+use super::{Listener, ListenerLimits, ListenerTls, ProxyProtocol, TlsVersion, files};
 use crate::client_addr::canonical;
 use std::net::SocketAddr;
 
@@ -14,20 +14,26 @@ pub(super) struct Read<'a> {
     pub(super) whole: Value<'a>,
 }
 
-pub(super) fn read<'a>(root: &mut Mapping<'a>) -> Vec<Read<'a>> {
+pub(super) fn read<'a>(root: &mut Mapping<'a>, limits: &ListenerLimits) -> Vec<Read<'a>> {
     let entries = root.named(&keys::LISTENERS).into_iter();
-    let listeners: Vec<Read<'a>> = entries.map(|(name, value)| listener(name, value)).collect();
+    let listeners: Vec<Read<'a>> = entries.map(|(name, value)| listener(name, value, limits)).collect();
     refuse_overlaps(&listeners);
     listeners
 }
 
-fn listener<'a>(name: &str, whole: Value<'a>) -> Read<'a> {
+fn listener<'a>(name: &str, whole: Value<'a>, limits: &ListenerLimits) -> Read<'a> {
     let mut read = Read {
         listener: Listener {
             name: name.to_owned(),
             bind: Vec::new(),
             tls: None,
+            http2: false,
+            proxy_protocol: ProxyProtocol::Off,
+            trusted_proxies: Vec::new(),
+            client_header: None,
             keepalive: keys::KEEPALIVE.default(),
+            limits: *limits,
+            error_pages: Vec::new(),
         },
         bind: Vec::new(),
         whole: whole.clone(),
@@ -68,7 +74,8 @@ fn tls(value: &Value<'_>) -> Option<ListenerTls> {
             files::certified_key(&certificate?, &key?)
         })?
     });
-    tls.flatten()
+    let certified = tls.flatten()?;
+    Some(ListenerTls { certificates: vec![certified], min_version: TlsVersion::V12, clients: None })
 }
 
 /// Two sockets cannot have one address. An IPv6 socket takes no IPv4 where both are bound, so that `0.0.0.0`

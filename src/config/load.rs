@@ -72,7 +72,8 @@ fn parse(document: &Document<'_>, text: &str) -> Result<(Config, Vec<Warning>), 
 }
 
 fn sections(root: &mut Mapping<'_>) -> Config {
-    let listeners = listeners::read(root);
+    let limits = rest::limits(root);
+    let listeners = listeners::read(root, &limits.each);
     let nodes = nodes::read(root);
     let node_names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
     let groups = persistence::read(root, &node_names);
@@ -85,7 +86,6 @@ fn sections(root: &mut Mapping<'_>) -> Config {
     let routes = routes::read(root, &names);
     let admin = admin::read(root, &listeners);
     let log = rest::log(root);
-    let limits = rest::limits(root);
     let shutdown_grace = rest::shutdown_grace(root);
     rest::not_built(root);
 

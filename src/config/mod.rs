@@ -34,8 +34,9 @@ pub use load::{load, load_text};
 pub use schema::schema;
 pub use show::show;
 
+use crate::client_addr::IpPrefix;
 use crate::persistence::settings::GroupSettings;
-use crate::route::{HostPattern, PathPrefix};
+use crate::route::{Action, HostPattern, PathPrefix};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -75,17 +76,80 @@ pub struct Listener {
     pub bind: Vec<SocketAddr>,
     /// TLS, if the listener speaks it.
     pub tls: Option<ListenerTls>,
+    /// Whether HTTP/2 is offered to TLS clients.
+    pub http2: bool,
+    /// Whether connections begin with a PROXY header.
+    pub proxy_protocol: ProxyProtocol,
+    /// Who may name the client, by PROXY header or in a field.
+    pub trusted_proxies: Vec<IpPrefix>,
+    /// The field in which they name it.
+    pub client_header: Option<ClientHeader>,
     /// How long an idle client connection is kept.
     pub keepalive: Duration,
+    /// Bounds on what its clients may take.
+    pub limits: ListenerLimits,
+    /// Bodies of the edge's own answers, where no route has one for the status.
+    pub error_pages: Vec<ErrorPage>,
 }
 
-/// The certificate of a TLS listener: PEM files that exist, parse and belong together.
+/// Whether connections begin with a PROXY header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// No: one would be taken for a request.
+    Off,
+    /// They may, where they come from a trusted proxy.
+    Accept,
+    /// They must, and must come from a trusted proxy.
+    Require,
+}
+
+/// The field in which a trusted proxy names the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientHeader {
+    /// `X-Forwarded-For`, by custom.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+/// How a listener speaks TLS.
 #[derive(Clone, Debug)]
 pub struct ListenerTls {
+    /// At least one, chosen by server name.
+    pub certificates: Vec<CertifiedKey>,
+    /// The oldest version that is spoken.
+    pub min_version: TlsVersion,
+    /// What is asked of clients, if anything.
+    pub clients: Option<ClientCertificates>,
+}
+
+/// A certificate and its key: PEM files that exist, parse and belong together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CertifiedKey {
     /// The chain, leaf first.
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// 1.2 (RFC 5246).
+    V12,
+    /// 1.3 (RFC 8446).
+    V13,
+}
+
+/// Certificates of clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// PEM file of the authorities that issue them.
+    pub ca: PathBuf,
+    /// Whether a client without one is turned away.
+    pub required: bool,
+    /// The field that tells backends the subject; none tells it to nobody.
+    pub subject_header: Option<String>,
 }
 
 /// A machine.
@@ -148,6 +212,21 @@ pub struct Pool {
     pub ejection: Ejection,
     /// Idle upstream connections kept to each backend.
     pub keepalive_connections: usize,
+    /// Requests in flight to each backend; none is no bound.
+    pub max_requests: Option<u32>,
+    /// Requests that wait for a backend that is full.
+    pub queue: Queue,
+    /// Whether connections to backends begin with a PROXY header of version 2.
+    pub proxy_protocol: bool,
+}
+
+/// Requests that wait for a backend that is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// So many at most, for each backend.
+    pub length: usize,
+    /// So long at most.
+    pub timeout: Duration,
 }
 
 /// A node at one pool's port.
@@ -172,6 +251,8 @@ pub struct UpstreamTls {
     pub ca: Option<PathBuf>,
     /// Whether the certificate is checked.
     pub verify: bool,
+    /// The edge's own certificate, shown to backends that ask for one.
+    pub identity: Option<CertifiedKey>,
 }
 
 /// How health is found out.
@@ -269,12 +350,69 @@ pub struct Route {
     pub host: HostPattern,
     /// The paths it serves.
     pub path: PathPrefix,
-    /// Index into [`Config::pools`].
-    pub pool: usize,
+    /// What becomes of its requests.
+    pub action: Action,
     /// Index into [`Config::groups`]; none places every request anew.
     pub group: Option<usize>,
     /// The largest request body in bytes; none means no limit.
     pub max_body: Option<u64>,
+    /// How many requests of one client are taken in a time.
+    pub rate: Option<Rate>,
+    /// What is changed in its responses.
+    pub response: ResponseEdits,
+    /// Bodies of the edge's own answers.
+    pub error_pages: Vec<ErrorPage>,
+}
+
+/// How many requests of one client are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// So many.
+    pub requests: u32,
+    /// In so long.
+    pub per: Duration,
+    /// Addresses that share these leading bits are one client: of IPv4 and of IPv6.
+    pub prefixes: ClientPrefixes,
+}
+
+/// Addresses that share so many leading bits are one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientPrefixes {
+    /// 0 to 32.
+    pub ipv4: u8,
+    /// 0 to 128.
+    pub ipv6: u8,
+}
+
+/// What is changed in a route's responses, the edge's own among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResponseEdits {
+    /// Fields that are taken out, in lower case.
+    pub remove: Vec<String>,
+    /// Fields that are set; what the backend said under the same name is taken out.
+    pub set: Vec<(String, String)>,
+    /// `Strict-Transport-Security`, on TLS listeners.
+    pub hsts: Option<Hsts>,
+}
+
+/// HTTP Strict Transport Security (RFC 6797).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hsts {
+    /// How long browsers remember it.
+    pub max_age: Duration,
+    /// Whether it holds for every name below the host.
+    pub include_subdomains: bool,
+    /// Whether browsers' makers may put the host on their lists.
+    pub preload: bool,
+}
+
+/// The body of the edge's own answers with some statuses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorPage {
+    /// For these.
+    pub statuses: RangeInclusive<u16>,
+    /// An HTML file of at most 64 KiB, in which `{status}` and `{request_id}` stand for theirs.
+    pub file: PathBuf,
 }
 
 /// The admin interface: metrics, health of the edge, states of nodes.
@@ -325,17 +463,56 @@ pub enum LogFormat {
     Text,
 }
 
-/// Bounds on what clients may take.
+/// Bounds on what clients may take, on all listeners together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The largest request head in bytes.
-    pub request_header_bytes: usize,
-    /// How long a whole request head may take.
-    pub header_timeout: Duration,
     /// Client connections in all.
     pub connections: usize,
-    /// Requests on one connection.
-    pub requests_per_connection: u64,
     /// Requests that wait for a node.
     pub waiting: usize,
+    /// Bounds for each listener that has none of its own.
+    pub each: ListenerLimits,
+}
+
+/// Bounds on what the clients of one listener may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenerLimits {
+    /// The largest request head in bytes.
+    pub request_header_bytes: usize,
+    /// The most field lines in one; at most 128.
+    pub request_headers: usize,
+    /// How long a whole request head may take.
+    pub header_timeout: Duration,
+    /// Requests on one connection.
+    pub requests_per_connection: u64,
+    /// Connections on this listener; none where only [`Limits::connections`] bounds them.
+    pub connections: Option<usize>,
+    /// Connections of one client.
+    pub connections_per_client: Option<PerClient>,
+    /// Bytes a second, over some ten seconds, that a body must move at while only the client can move it; zero is no
+    /// bound.
+    pub body_rate: u64,
+    /// HTTP/2.
+    pub http2: Http2Limits,
+}
+
+/// So many for each client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PerClient {
+    /// So many.
+    pub limit: usize,
+    /// Who is one client.
+    pub prefixes: ClientPrefixes,
+}
+
+/// Bounds of an HTTP/2 connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Http2Limits {
+    /// Requests at once (RFC 9113 section 5.1.2).
+    pub streams: u32,
+    /// Streams that the client resets within ten seconds.
+    pub resets: u32,
+    /// Frames within ten seconds that carry neither a request nor part of one: PING, SETTINGS, PRIORITY, empty DATA,
+    /// CONTINUATION, needless WINDOW_UPDATE.
+    pub control_frames: u32,
 }

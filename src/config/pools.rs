@@ -4,9 +4,10 @@ use super::keys::pool as keys;
 use super::read::{Mapping, Value};
 use super::scalar::is_host_name;
 use super::shape::Scalar as _;
-use super::{Backend, ConnectionAuth, Ejection, Pool, Role, Timeouts, UpstreamTls, files, probe};
+use super::{Backend, ConnectionAuth, Ejection, Pool, Queue, Role, Timeouts, UpstreamTls, files, probe};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub(super) const CONNECTION_AUTH: [(&str, ConnectionAuth); 3] =
     [("auto", ConnectionAuth::Auto), ("always", ConnectionAuth::Always), ("never", ConnectionAuth::Never)];
@@ -109,6 +110,9 @@ fn defaults(name: &str, role: Role) -> Pool {
             duration: keys::FOR.default(),
         },
         keepalive_connections: keys::KEEPALIVE_CONNECTIONS.default(),
+        max_requests: None,
+        queue: Queue { length: 0, timeout: Duration::ZERO },
+        proxy_protocol: false,
     }
 }
 
@@ -261,7 +265,8 @@ impl Read<'_> {
                 reported = true;
             }
             probe::fill_in_host(&mut backend.probe, server_name.as_deref());
-            backend.tls = server_name.map(|server_name| UpstreamTls { server_name, ca, verify });
+            backend.tls =
+                server_name.map(|server_name| UpstreamTls { server_name, ca, verify, identity: None });
         }
         self.pool
     }

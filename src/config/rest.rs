@@ -2,7 +2,7 @@
 
 use super::keys::rest as keys;
 use super::read::{Mapping, Value};
-use super::{AccessLog, AccessLogTarget, Limits, Log, LogFormat};
+use super::{AccessLog, AccessLogTarget, Http2Limits, Limits, ListenerLimits, Log, LogFormat};
 use log::LevelFilter;
 use std::time::Duration;
 
@@ -52,18 +52,25 @@ fn target(value: &Value<'_>) -> Option<AccessLogTarget> {
 
 pub(super) fn limits(root: &mut Mapping<'_>) -> Limits {
     let mut limits = Limits {
-        request_header_bytes: in_memory(keys::REQUEST_HEADER_BYTES.default()),
-        header_timeout: keys::HEADER_TIMEOUT.default(),
         connections: keys::CONNECTIONS.default(),
-        requests_per_connection: keys::REQUESTS_PER_CONNECTION.default(),
         waiting: keys::WAITING.default(),
+        each: ListenerLimits {
+            request_header_bytes: in_memory(keys::REQUEST_HEADER_BYTES.default()),
+            request_headers: 128,
+            header_timeout: keys::HEADER_TIMEOUT.default(),
+            requests_per_connection: keys::REQUESTS_PER_CONNECTION.default(),
+            connections: None,
+            connections_per_client: None,
+            body_rate: 0,
+            http2: Http2Limits { streams: 100, resets: 200, control_frames: 1000 },
+        },
     };
     if let Some(value) = root.value(&keys::LIMITS) {
         value.mapping(&keys::BOUNDS, |mapping| {
-            limits.request_header_bytes = in_memory(mapping.read(&keys::REQUEST_HEADER_BYTES));
-            limits.header_timeout = mapping.read(&keys::HEADER_TIMEOUT);
+            limits.each.request_header_bytes = in_memory(mapping.read(&keys::REQUEST_HEADER_BYTES));
+            limits.each.header_timeout = mapping.read(&keys::HEADER_TIMEOUT);
             limits.connections = mapping.read(&keys::CONNECTIONS);
-            limits.requests_per_connection = mapping.read(&keys::REQUESTS_PER_CONNECTION);
+            limits.each.requests_per_connection = mapping.read(&keys::REQUESTS_PER_CONNECTION);
             limits.waiting = mapping.read(&keys::WAITING);
         });
     }

@@ -4,8 +4,8 @@ use super::keys::route as keys;
 use super::read::{Mapping, Value};
 use super::scalar::{is_host, is_host_name};
 use super::shape::Scalar as _;
-use super::{Pool, Route, listeners};
-use crate::route::{HostPattern, PathPrefix, RouteSpec, RouteTable};
+use super::{Pool, ResponseEdits, Route, listeners};
+use crate::route::{Action, HostPattern, PathPrefix, RouteSpec, RouteTable};
 
 /// The longest path of a route, in bytes; with it the longest name.
 const LONGEST_PATH: usize = 512;
@@ -118,7 +118,18 @@ impl Read<'_> {
             None => format!("{}:{host}{prefix}", listeners[listener].listener.name),
         };
         let path = PathPrefix { prefix, case_sensitive: !pools[pool].role.is_portal() };
-        Some(Route { name, listener, host, path, pool, group: self.group?, max_body: self.max_body })
+        Some(Route {
+            name,
+            listener,
+            host,
+            path,
+            action: Action::Forward(pool),
+            group: self.group?,
+            max_body: self.max_body,
+            rate: None,
+            response: ResponseEdits::default(),
+            error_pages: Vec::new(),
+        })
     }
 }
 

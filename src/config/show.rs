@@ -3,8 +3,8 @@
 
 use super::scalar::{show_duration, show_size};
 use super::{
-    AccessLogTarget, Backend, Config, HttpProbe, Listener, Node, NodeAddress, Pool, Probe, ProbeCheck, Route,
-    UpstreamTls, cookie, persistence, pools, probe, rest, roles,
+    AccessLogTarget, Backend, CertifiedKey, Config, HttpProbe, Listener, Node, NodeAddress, Pool, Probe,
+    ProbeCheck, Route, UpstreamTls, cookie, persistence, pools, probe, rest, roles,
 };
 use crate::persistence::settings::{CookieSettings, GroupSettings};
 use crate::pool::AdminState;
@@ -63,8 +63,10 @@ fn listener(out: &mut Lines, listener: &Listener) {
         Some(tls) => {
             out.line(2, "tls:");
             out.line(3, "certificates:");
-            let (certificate, key) = (quoted_path(&tls.certificate), quoted_path(&tls.key));
-            out.line(4, &format!("- {{ certificate: {certificate}, key: {key} }}"));
+            for CertifiedKey { certificate, key } in &tls.certificates {
+                let (certificate, key) = (quoted_path(certificate), quoted_path(key));
+                out.line(4, &format!("- {{ certificate: {certificate}, key: {key} }}"));
+            }
             out.line(3, "min_version: \"1.2\"");
             out.line(3, "client_ca: null");
         }
@@ -190,7 +192,7 @@ fn backend_settings(out: &mut Lines, depth: usize, backend: &Backend) {
     out.line(depth, &format!("port: {}", backend.port));
     match &backend.tls {
         None => out.line(depth, "tls: null"),
-        Some(UpstreamTls { server_name, ca, verify }) => {
+        Some(UpstreamTls { server_name, ca, verify, .. }) => {
             let ca = ca.as_deref().map_or("null".into(), quoted_path);
             let server_name = quoted(server_name);
             out.line(depth, &format!("tls: {{ server_name: {server_name}, ca: {ca}, verify: {verify} }}"));
@@ -237,7 +239,9 @@ fn route(out: &mut Lines, route: &Route, config: &Config) {
     out.line(2, &format!("listener: {}", quoted(&config.listeners[route.listener].name)));
     out.line(2, &format!("host: {}", or_null(host.as_deref())));
     out.line(2, &format!("path: {}", quoted(&route.path.prefix)));
-    out.line(2, &format!("pool: {}", quoted(&config.pools[route.pool].name)));
+    if let Some(pool) = route.action.pool() {
+        out.line(2, &format!("pool: {}", quoted(&config.pools[pool].name)));
+    }
     let group = route.group.map(|group| config.groups[group].name.as_str());
     out.line(2, &format!("persistence: {}", or_null(group)));
     out.line(2, &format!("max_body: {}", route.max_body.map_or("null".into(), show_size)));
@@ -262,10 +266,10 @@ fn sections(out: &mut Lines, config: &Config) {
     out.line(0, &format!("log: {{ access: {{ to: {to}, format: {format} }}, level: {level} }}"));
     let limits = &config.limits;
     out.line(0, "limits:");
-    out.line(1, &format!("request_header_bytes: {}", show_size(limits.request_header_bytes as u64)));
-    out.line(1, &format!("header_timeout: {}", show_duration(limits.header_timeout)));
+    out.line(1, &format!("request_header_bytes: {}", show_size(limits.each.request_header_bytes as u64)));
+    out.line(1, &format!("header_timeout: {}", show_duration(limits.each.header_timeout)));
     out.line(1, &format!("connections: {}", limits.connections));
-    out.line(1, &format!("requests_per_connection: {}", limits.requests_per_connection));
+    out.line(1, &format!("requests_per_connection: {}", limits.each.requests_per_connection));
     out.line(1, &format!("waiting: {}", limits.waiting));
     out.line(0, &format!("shutdown: {{ grace: {} }}", show_duration(config.shutdown_grace)));
 }

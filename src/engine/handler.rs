@@ -22,22 +22,45 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What is known of a client's connection.
-#[derive(Clone, Copy, Debug)]
+/// What is known of a client's connection. An IPv4-mapped address is given as IPv4.
+#[derive(Clone, Debug)]
 pub struct Connection {
-    /// Who connected; an IPv4-mapped address is given as IPv4.
+    /// Who connected: the client, or a proxy in front of this one.
+    pub peer: SocketAddr,
+    /// Whose connection it is, by the word of a trusted proxy's PROXY header; else the peer.
     pub client: SocketAddr,
     /// Where it was accepted.
     pub local: SocketAddr,
-    /// Whether it speaks TLS.
-    pub tls: bool,
+    /// What its TLS handshake showed; none without TLS.
+    pub tls: Option<Arc<TlsFacts>>,
+}
+
+/// What a TLS handshake showed of the client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// The server name that the client asked for (RFC 6066 section 3), in lower case and without a final dot.
+    pub server_name: Option<Box<str>>,
+    /// The subject of the client's certificate, which was verified (RFC 4514).
+    pub subject: Option<Box<str>>,
 }
 
 impl Connection {
+    /// A connection without a proxy in front.
+    #[must_use]
+    pub fn direct(client: SocketAddr, local: SocketAddr, tls: Option<Arc<TlsFacts>>) -> Self {
+        Self { peer: client, client, local, tls }
+    }
+
     /// The client's address without its port.
     #[must_use]
     pub fn client_ip(&self) -> IpAddr {
         self.client.ip()
+    }
+
+    /// Whether it speaks TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
     }
 }
 

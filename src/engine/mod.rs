@@ -32,5 +32,7 @@ mod transfer;
 mod tunnel;
 pub mod upstream;
 
-pub use handler::{Answer, Binding, Bindings, Choice, Connection, Failure, Handler, Step, Summary, Target};
+pub use handler::{
+    Answer, Binding, Bindings, Choice, Connection, Failure, Handler, Step, Summary, Target, TlsFacts,
+};
 pub use serve::{Settings, Worker, serve};

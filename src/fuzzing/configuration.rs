@@ -22,7 +22,12 @@ pub fn configuration(input: &[u8]) {
             for warning in warnings {
                 assert!(warning.place.line <= lines && !warning.why.is_empty(), "{warning}");
             }
-            assert!(config.routes.iter().all(|route| route.pool < config.pools.len()));
+            assert!(
+                config
+                    .routes
+                    .iter()
+                    .all(|route| route.action.pool().is_none_or(|pool| pool < config.pools.len()))
+            );
         }
         Err(errors) => {
             assert!(!errors.is_empty(), "a refusal without a reason");

@@ -52,6 +52,34 @@ impl ByReason {
     }
 }
 
+/// Why connections end before a request.
+pub const CONNECTION_REFUSALS: &[&str] = &["limit", "tls_handshake"];
+
+/// Connections refused, by [`CONNECTION_REFUSALS`].
+#[derive(Debug)]
+pub struct ByConnectionRefusal(Box<[Count]>);
+
+impl Default for ByConnectionRefusal {
+    fn default() -> Self {
+        Self(CONNECTION_REFUSALS.iter().map(|_| Count::default()).collect())
+    }
+}
+
+impl ByConnectionRefusal {
+    /// Counts one for a reason.
+    pub fn one(&self, reason: &str) {
+        if let Some(place) = CONNECTION_REFUSALS.iter().position(|known| *known == reason) {
+            self.0[place].one();
+        }
+    }
+
+    /// One reason, by its place among [`CONNECTION_REFUSALS`].
+    #[must_use]
+    pub fn reason(&self, place: usize) -> &Count {
+        &self.0[place]
+    }
+}
+
 /// What is counted for a listener.
 #[derive(Debug, Default)]
 pub struct ListenerTally {
@@ -59,10 +87,8 @@ pub struct ListenerTally {
     pub accepted: Count,
     /// Of them, those that are closed again.
     pub closed: Count,
-    /// Closed at once: too many were open.
-    pub over_limit: Count,
-    /// TLS handshakes that failed or took too long.
-    pub handshakes_failed: Count,
+    /// Connections that ended before a request, for a reason of the edge's own.
+    pub connections_refused: ByConnectionRefusal,
     /// Requests without a route.
     pub unrouted: ByStatus,
     /// Requests refused for what they are.

@@ -74,7 +74,7 @@ pub(super) fn admit(
     {
         return Step::Answer(rescue::too_large(context));
     }
-    if request.facts.absolute_https.is_some_and(|https| https != connection.tls) {
+    if request.facts.absolute_https.is_some_and(|https| https != connection.is_tls()) {
         // RFC 9110 section 7.4: a target of another scheme is not ours to answer for.
         return Step::Answer(rescue::other_scheme(context));
     }
@@ -157,7 +157,7 @@ fn name_client(connection: &Connection, request: &RequestHead<'_, '_>, host: &[u
     edits.begin("X-Forwarded-For");
     edits.value_with(|out| line::address(out, connection.client_ip()));
     edits.finish();
-    edits.add("X-Forwarded-Proto", if connection.tls { b"https" } else { b"http" });
+    edits.add("X-Forwarded-Proto", if connection.is_tls() { b"https" } else { b"http" });
     if !host.is_empty() {
         edits.add("X-Forwarded-Host", host);
     }

@@ -72,7 +72,7 @@ impl RequestContext {
             worker: edge.worker,
             route: None,
             client: connection.client_ip(),
-            tls: connection.tls,
+            tls: connection.is_tls(),
             request_id: edge.shared.request_ids.next(),
             class: (ClientClass::Browser, Why::Default),
             cookie: CookieReading::Absent,
@@ -101,7 +101,7 @@ impl RequestContext {
 
     /// The pool that the route leads to.
     pub(super) fn targets(&self) -> Option<&PoolTargets> {
-        self.snapshot.pools.get(self.route()?.pool)
+        self.snapshot.pools.get(self.route()?.pool()?)
     }
 
     /// How the backend that serves is reached.

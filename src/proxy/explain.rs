@@ -30,6 +30,8 @@ pub enum Explained {
 pub struct Routed {
     /// The route's index in the snapshot.
     pub route: usize,
+    /// That of its pool.
+    pub pool: usize,
     /// What the choice depends on.
     pub facts: Facts,
     /// What the selector says, if nothing is remembered.
@@ -57,8 +59,11 @@ pub fn explain(shared: &Arc<Shared>, listener: usize, connection: &Connection, h
     let (Some(index), Some(route)) = (context.route, context.route()) else {
         return Explained::Answered { status: 404, reason: "no_route" };
     };
+    let Some(pool) = route.pool() else {
+        return Explained::Answered { status: 404, reason: "no_route" };
+    };
     let facts = context.facts();
     let group = route.group.as_ref().map(|group| group.index);
-    let decision = context.snapshot.selector.select(route.pool, group, &facts, shared.clock.now());
-    Explained::Routed(Box::new(Routed { route: index, facts, decision }))
+    let decision = context.snapshot.selector.select(pool, group, &facts, shared.clock.now());
+    Explained::Routed(Box::new(Routed { route: index, pool, facts, decision }))
 }

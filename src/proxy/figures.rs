@@ -3,7 +3,7 @@
 use super::Shared;
 use crate::metrics::names::{self, Family};
 use crate::metrics::reasons::REASONS;
-use crate::metrics::tally::{CONNECTS, FAILURES, STATUS_CLASSES, WAITS};
+use crate::metrics::tally::{CONNECTION_REFUSALS, CONNECTS, FAILURES, STATUS_CLASSES, WAITS};
 use crate::metrics::{Samples, Source};
 use crate::persistence::Outcome;
 use crate::persistence::client_class::Why;
@@ -102,10 +102,10 @@ fn listeners(samples: &mut Samples, snapshot: &Snapshot) {
         let open = accepted.saturating_sub(closed);
         samples.gauge(&names::DOWNSTREAM_CONNECTIONS, &[name], open as f64);
         samples.count(&names::DOWNSTREAM_CONNECTIONS_TOTAL, &[name], accepted);
-        let over_limit = tally.total(|tally| &tally.over_limit);
-        samples.count(&names::DOWNSTREAM_CONNECTIONS_REFUSED, &[name, "limit"], over_limit);
-        let handshakes = tally.total(|tally| &tally.handshakes_failed);
-        samples.count(&names::DOWNSTREAM_CONNECTIONS_REFUSED, &[name, "tls_handshake"], handshakes);
+        for (place, reason) in CONNECTION_REFUSALS.iter().enumerate() {
+            let refused = tally.total(|tally| tally.connections_refused.reason(place));
+            samples.count(&names::DOWNSTREAM_CONNECTIONS_REFUSED, &[name, reason], refused);
+        }
         for (place, reason) in REASONS.iter().enumerate() {
             let refused = tally.total(|tally| tally.refused.reason(place));
             if refused > 0 {
@@ -123,14 +123,12 @@ fn listeners(samples: &mut Samples, snapshot: &Snapshot) {
 }
 
 fn route(samples: &mut Samples, snapshot: &Snapshot, route: &Route) {
-    let (Some(listener), Some(pool)) =
-        (snapshot.listeners.get(route.listener), snapshot.pools.get(route.pool))
-    else {
-        return;
-    };
-    let labels: [&str; 3] = [&listener.name, &route.name, &pool.name];
+    let Some(listener) = snapshot.listeners.get(route.listener) else { return };
+    let pool = route.pool().and_then(|pool| snapshot.pools.get(pool));
+    let labels: [&str; 3] = [&listener.name, &route.name, pool.map_or("", |pool| &*pool.name)];
     let tally = &route.tally;
-    let nodes = pool.endpoints.iter().map(|endpoint| endpoint.backend.node.name.as_str());
+    let endpoints = pool.map_or(&[][..], |pool| &pool.endpoints);
+    let nodes = endpoints.iter().map(|endpoint| endpoint.backend.node.name.as_str());
     let places = nodes.enumerate().map(|(place, node)| (Some(place), node)).chain([(None, "")]);
     for (place, node) in places {
         for (class_place, class) in STATUS_CLASSES.iter().enumerate() {

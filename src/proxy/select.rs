@@ -53,10 +53,9 @@ fn turn<'s>(
     bindings: &Bindings<'_>,
     place: &mut Place<'s>,
 ) -> Turn {
-    let Some(route) = context.route() else {
+    let Some((route, pool)) = context.route().and_then(|route| Some((route, route.pool()?))) else {
         return Turn::Done(Choice::Answer(rescue::no_route(context)));
     };
-    let pool = route.pool;
     let (group, hold) = route.group.as_ref().map(|group| (group.index, group.hold)).unzip();
     let now = shared.clock.now();
     let decision = match std::mem::replace(&mut context.next, Next::Chosen) {

@@ -4,14 +4,13 @@
 //! the task and a clock that is read at every wait, none of which is needed here. TLS is Pingora's.
 
 use super::active::{Active, Place};
+use super::opening::{Opened, Opening, Unopened};
 use crate::client_addr::canonical;
 use crate::engine::stream::Downstream;
 use crate::engine::{Connection, Handler, Settings, Worker, serve};
 use crate::metrics::PerWorker;
 use crate::metrics::tally::ListenerTally;
-use log::{debug, warn};
-use pingora::listeners::tls::Acceptor;
-use pingora::protocols::l4::stream::Stream as L4Stream;
+use log::warn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -37,7 +36,7 @@ pub(super) struct Site<H> {
     pub(super) address: SocketAddr,
     pub(super) handler: Arc<H>,
     pub(super) settings: Arc<Settings>,
-    pub(super) acceptor: Option<Arc<Acceptor>>,
+    pub(super) opening: Opening,
     pub(super) tally: Arc<PerWorker<ListenerTally>>,
 }
 
@@ -94,49 +93,47 @@ impl<H: Handler> Accepting<H> {
 
 impl<H: Handler> Site<H> {
     /// Serves a connection in a task of its own.
-    fn spawn(&self, acceptance: &Acceptance, stream: TcpStream, client: SocketAddr) {
-        let connection = self.connection(&stream, client);
-        let Some(place) = self.enter(acceptance, connection.client_ip()) else { return };
+    fn spawn(&self, acceptance: &Acceptance, stream: TcpStream, peer: SocketAddr) {
+        let connection = self.connection(&stream, peer);
+        let Some(place) = self.enter(acceptance, connection.peer.ip()) else { return };
         let (handler, settings) = (self.handler.clone(), self.settings.clone());
         let worker = acceptance.worker.clone();
-        match self.acceptor.clone() {
-            None => {
-                let serving = serve(Downstream::Plain(stream), connection, handler, settings, worker);
-                tokio::spawn(async move {
-                    serving.await;
-                    drop(place);
-                });
-            }
-            Some(acceptor) => {
-                let stopping = acceptance.stopping.clone();
-                tokio::spawn(async move {
-                    match shake_hands(acceptor, stream, settings.head_timeout, stopping).await {
-                        Some(Ok(stream)) => serve(stream, connection, handler, settings, worker).await,
-                        Some(Err(why)) => {
-                            // Whoever sends garbage must not be able to fill the log.
-                            debug!("TLS handshake with {} failed: {why}", connection.client);
-                            place.tally.of(place.worker).handshakes_failed.one();
-                        }
-                        None => {}
-                    }
-                    drop(place);
-                });
-            }
+        if self.opening.is_open() {
+            let serving = serve(Downstream::Plain(stream), connection, handler, settings, worker);
+            tokio::spawn(async move {
+                serving.await;
+                drop(place);
+            });
+            return;
         }
+        let (opening, acceptance) = (self.opening.clone(), acceptance.clone());
+        tokio::spawn(async move {
+            match Box::pin(opening.open(stream, connection, &acceptance)).await {
+                Ok(Opened { stream, connection }) => {
+                    drop(acceptance);
+                    serve(stream, connection, handler, settings, worker).await;
+                }
+                Err(Unopened::Refused(reason)) => {
+                    place.tally.of(place.worker).connections_refused.one(reason);
+                }
+                Err(Unopened::Stopping) => {}
+            }
+            drop(place);
+        });
     }
 
-    fn enter(&self, acceptance: &Acceptance, client: IpAddr) -> Option<Entered> {
+    fn enter(&self, acceptance: &Acceptance, peer: IpAddr) -> Option<Entered> {
         let tally = self.tally.of(acceptance.number);
-        let Some(place) = acceptance.active.enter(client) else {
-            tally.over_limit.one();
+        let Some(place) = acceptance.active.enter(peer) else {
+            tally.connections_refused.one("limit");
             return None;
         };
         tally.accepted.one();
         Some(Entered { _place: place, tally: self.tally.clone(), worker: acceptance.number })
     }
 
-    fn connection(&self, stream: &TcpStream, mut client: SocketAddr) -> Connection {
-        client.set_ip(canonical(client.ip()));
+    fn connection(&self, stream: &TcpStream, mut peer: SocketAddr) -> Connection {
+        peer.set_ip(canonical(peer.ip()));
         let mut local = self.address;
         if local.ip().is_unspecified()
             && let Ok(exact) = stream.local_addr()
@@ -144,7 +141,7 @@ impl<H: Handler> Site<H> {
             local = exact;
         }
         local.set_ip(canonical(local.ip()));
-        Connection { client, local, tls: self.acceptor.is_some() }
+        Connection::direct(peer, local, None)
     }
 }
 
@@ -166,26 +163,6 @@ fn is_about_one_connection(error: &io::Error) -> bool {
             | NetworkUnreachable
             | TimedOut
     )
-}
-
-/// Carries out the TLS handshake within `limit`; none if the worker stops meanwhile: a connection without a request
-/// is idle, be its handshake done or not.
-async fn shake_hands(
-    acceptor: Arc<Acceptor>,
-    stream: TcpStream,
-    limit: Duration,
-    mut stopping: watch::Receiver<bool>,
-) -> Option<Result<Downstream, String>> {
-    let handshake = Box::pin(tokio::time::timeout(limit, acceptor.tls_handshake(L4Stream::from(stream))));
-    let done = tokio::select! {
-        done = handshake => done,
-        _ = stopping.wait_for(|stopping| *stopping) => return None,
-    };
-    Some(match done {
-        Ok(Ok(stream)) => Ok(Downstream::Tls(Box::new(stream))),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("not done within {limit:?}")),
-    })
 }
 
 #[cfg(test)]

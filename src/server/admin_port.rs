@@ -4,7 +4,6 @@
 //! free already. The one that takes over serves at once, and gets the admin port when the old one has ended.
 
 use super::listen::{self, BindError, Bound};
-use crate::config::Listener;
 use log::warn;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -59,7 +58,5 @@ impl AdminPort {
 }
 
 fn bind(address: SocketAddr) -> Result<Option<Bound>, BindError> {
-    let listener =
-        Listener { name: "admin".to_owned(), bind: vec![address], tls: None, keepalive: Duration::ZERO };
-    Ok(listen::bind(&[listener], 1)?.into_iter().next())
+    Ok(listen::bind(&[("admin", &[address])], 1)?.into_iter().next())
 }

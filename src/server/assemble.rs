@@ -95,8 +95,12 @@ pub(super) fn assemble(
     }
     spread(&mut observed);
     let groups = config.groups.iter().enumerate().map(|(index, settings)| {
-        let mut used: Vec<usize> =
-            config.routes.iter().filter(|route| route.group == Some(index)).map(|route| route.pool).collect();
+        let mut used: Vec<usize> = config
+            .routes
+            .iter()
+            .filter(|route| route.group == Some(index))
+            .filter_map(|route| route.action.pool())
+            .collect();
         used.sort_unstable();
         used.dedup();
         (settings.clone(), used)
@@ -225,7 +229,7 @@ fn spread(observed: &mut [(Observed, Duration)]) {
 fn routes(config: &Config, workers: usize) -> Vec<Route> {
     let route = |route: &crate::config::Route| Route {
         name: route.name.as_str().into(),
-        pool: route.pool,
+        action: route.action,
         group: route.group.map(|index| RouteGroup {
             index,
             name: config.groups[index].name.as_str().into(),
@@ -235,7 +239,9 @@ fn routes(config: &Config, workers: usize) -> Vec<Route> {
         }),
         listener: route.listener,
         max_body: route.max_body,
-        tally: Arc::new(PerWorker::new(workers, || RouteTally::new(config.pools[route.pool].backends.len()))),
+        tally: Arc::new(PerWorker::new(workers, || {
+            RouteTally::new(route.action.pool().map_or(0, |pool| config.pools[pool].backends.len()))
+        })),
     };
     config.routes.iter().map(route).collect()
 }

@@ -21,7 +21,7 @@ pub(super) struct EdgeFigures {
 impl EdgeFigures {
     pub(super) fn new(config: &Config, vitals: EdgeVitals) -> Self {
         let certificate = |listener: &crate::config::Listener| {
-            let file = &listener.tls.as_ref()?.certificate;
+            let file = &listener.tls.as_ref()?.certificates.first()?.certificate;
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
             Some((listener.name.clone(), name, tls::expiry(file)?))
         };

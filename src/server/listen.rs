@@ -1,6 +1,5 @@
 //! Listening sockets, one for each worker and address.
 
-use crate::config::Listener;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -52,15 +51,19 @@ pub(super) struct Bound {
     pub(super) sockets: Vec<TcpListener>,
 }
 
+/// A listener's name and its addresses.
+pub(super) type Wanted<'c> = (&'c str, &'c [SocketAddr]);
+
 /// Binds every address of every listener, once for each worker.
-pub(super) fn bind(listeners: &[Listener], workers: usize) -> Result<Vec<Bound>, BindError> {
-    let all: Vec<SocketAddr> = listeners.iter().flat_map(|listener| listener.bind.iter().copied()).collect();
+pub(super) fn bind(listeners: &[Wanted<'_>], workers: usize) -> Result<Vec<Bound>, BindError> {
+    let all: Vec<SocketAddr> =
+        listeners.iter().flat_map(|(_, addresses)| addresses.iter().copied()).collect();
     let mut bound = Vec::new();
-    for (index, listener) in listeners.iter().enumerate() {
-        for address in &listener.bind {
+    for (index, (name, addresses)) in listeners.iter().enumerate() {
+        for address in *addresses {
             let only_v6 = shares_port_with_ipv4(*address, &all);
             let sockets = sockets(*address, only_v6, workers).map_err(|error| BindError {
-                listener: listener.name.clone(),
+                listener: (*name).to_owned(),
                 address: *address,
                 error,
             })?;
@@ -107,18 +110,14 @@ fn socket(address: SocketAddr, only_v6: bool, shared: bool) -> io::Result<Socket
 mod tests {
     use super::*;
 
-    fn listener(addresses: &[&str]) -> Vec<Listener> {
-        vec![Listener {
-            name: "web".to_owned(),
-            bind: addresses.iter().map(|address| address.parse().unwrap()).collect(),
-            tls: None,
-            keepalive: std::time::Duration::from_secs(1),
-        }]
+    fn bind_all(addresses: &[&str], workers: usize) -> Result<Vec<Bound>, BindError> {
+        let addresses: Vec<SocketAddr> = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        bind(&[("web", &addresses)], workers)
     }
 
     #[test]
     fn what_is_accepted_sends_at_once() {
-        let bound = bind(&listener(&["127.0.0.1:0"]), 1).unwrap();
+        let bound = bind_all(&["127.0.0.1:0"], 1).unwrap();
         let socket = &bound[0].sockets[0];
         socket.set_nonblocking(false).unwrap();
         let _client = std::net::TcpStream::connect(bound[0].address).unwrap();
@@ -127,7 +126,7 @@ mod tests {
 
     #[test]
     fn every_worker_gets_a_socket_on_the_same_port() {
-        let bound = bind(&listener(&["127.0.0.1:0"]), 3).unwrap();
+        let bound = bind_all(&["127.0.0.1:0"], 3).unwrap();
         assert_eq!(bound.len(), 1);
         assert_eq!(bound[0].sockets.len(), 3);
         assert!(bound[0].sockets.iter().all(|socket| socket.local_addr().unwrap() == bound[0].address));
@@ -135,9 +134,9 @@ mod tests {
 
     #[test]
     fn a_port_that_another_edge_shares_among_its_workers_is_in_use() {
-        let first = bind(&listener(&["127.0.0.1:0"]), 2).unwrap();
+        let first = bind_all(&["127.0.0.1:0"], 2).unwrap();
         let address = first[0].address.to_string();
-        let error = bind(&listener(&[&address]), 2).unwrap_err();
+        let error = bind_all(&[&address], 2).unwrap_err();
         assert!(error.to_string().ends_with("another process listens there"), "{error}");
     }
 
@@ -148,7 +147,7 @@ mod tests {
         let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
         let bound = (first..first + 100).find_map(|port| {
             let both = [format!("0.0.0.0:{port}"), format!("[::]:{port}")];
-            bind(&listener(&[&both[0], &both[1]]), 2).ok()
+            bind_all(&[&both[0], &both[1]], 2).ok()
         });
         assert_eq!(bound.unwrap().len(), 2);
     }

@@ -17,6 +17,7 @@ mod figures;
 mod groups;
 mod listen;
 mod offline;
+mod opening;
 mod resolve;
 mod tls;
 mod vitals;
@@ -104,7 +105,9 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let live = LiveState::default();
     let assembled = assemble::assemble(config, &live, threads).map_err(StartError::Assembly)?;
     let acceptors = assemble::acceptors(config).map_err(StartError::Assembly)?;
-    let sockets = listen::bind(&config.listeners, threads).map_err(StartError::Bind)?;
+    let wanted: Vec<listen::Wanted<'_>> =
+        config.listeners.iter().map(|listener| (listener.name.as_str(), &*listener.bind)).collect();
+    let sockets = listen::bind(&wanted, threads).map_err(StartError::Bind)?;
     let admin_port = prepare_admin(config)?;
     let (access_log, log_writer) = start_access_log(config)?;
     let shared = Arc::new(Shared {

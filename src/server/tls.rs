@@ -41,6 +41,7 @@ pub(super) fn expiry(file: &Path) -> Option<i64> {
 /// The handshake is driven by the worker and not by Pingora's service, which gives it a minute and a place outside
 /// every limit.
 pub(super) fn acceptor(tls: &ListenerTls) -> Result<Arc<Acceptor>, Problem> {
+    let tls = tls.certificates.first().ok_or("no certificate")?;
     let chain = certificates(&tls.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&tls.key)
         .map_err(|error| format!("{} cannot be read: {error}", tls.key.display()))?;

@@ -4,10 +4,11 @@ use super::accept::{Acceptance, Accepting, Site};
 use super::active::Active;
 use super::admin_port::AdminPort;
 use super::listen::Bound;
+use super::opening::Opening;
 use super::vitals::Heartbeats;
 use super::{event, event_aside};
 use crate::admin::Admin;
-use crate::config::Config;
+use crate::config::{Config, ListenerLimits};
 use crate::engine::deadline::SWEEP_INTERVAL;
 use crate::engine::upstream::sweep_idle;
 use crate::engine::{Handler, Settings, Worker};
@@ -61,12 +62,12 @@ pub(super) struct Workers {
 }
 
 /// What every connection of a listener has in common.
-fn settings(config: &Config, keepalive: Duration) -> Arc<Settings> {
+fn settings(limits: &ListenerLimits, keepalive: Duration) -> Arc<Settings> {
     Arc::new(Settings {
-        head_bytes: config.limits.request_header_bytes,
-        head_timeout: config.limits.header_timeout,
+        head_bytes: limits.request_header_bytes,
+        head_timeout: limits.header_timeout,
         keepalive,
-        requests: config.limits.requests_per_connection,
+        requests: limits.requests_per_connection,
         answer_patience: ANSWER_PATIENCE,
     })
 }
@@ -82,7 +83,7 @@ impl Workers {
         beat: &Arc<Heartbeats>,
     ) -> std::io::Result<Self> {
         let settings: Vec<_> =
-            config.listeners.iter().map(|listener| settings(config, listener.keepalive)).collect();
+            config.listeners.iter().map(|listener| settings(&listener.limits, listener.keepalive)).collect();
         let listening = bound
             .iter()
             .map(|bound| (config.listeners[bound.listener].name.clone(), bound.address))
@@ -96,7 +97,10 @@ impl Workers {
                     address,
                     handler: Arc::new(Edge { listener, worker, shared: shared.clone() }),
                     settings: settings[listener].clone(),
-                    acceptor: acceptors[listener].clone(),
+                    opening: Opening {
+                        acceptor: acceptors[listener].clone(),
+                        limit: settings[listener].head_timeout,
+                    },
                     tally: snapshot.listeners[listener].tally.clone(),
                 };
                 share.push(Accepting { socket, site });
@@ -131,8 +135,8 @@ impl Workers {
         let handler = Arc::new(admin);
         let tally = Arc::new(PerWorker::new(1, ListenerTally::default));
         let mut finished = self.finish.subscribe();
-        let head_timeout = ADMIN_HEAD_TIMEOUT.min(config.limits.header_timeout);
-        let settings = Arc::new(Settings { head_timeout, ..*settings(config, ADMIN_KEEPALIVE) });
+        let head_timeout = ADMIN_HEAD_TIMEOUT.min(config.limits.each.header_timeout);
+        let settings = Arc::new(Settings { head_timeout, ..*settings(&config.limits.each, ADMIN_KEEPALIVE) });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
             runtime.block_on(async {
@@ -143,7 +147,7 @@ impl Workers {
                     address,
                     handler: handler.clone(),
                     settings: settings.clone(),
-                    acceptor: None,
+                    opening: Opening { acceptor: None, limit: settings.head_timeout },
                     tally: tally.clone(),
                 };
                 let accepting =

@@ -2,7 +2,7 @@
 
 use super::edge::Edge;
 use super::error::DemoError;
-use crate::config::{Config, Role};
+use crate::config::{Config, Role, Route};
 use crate::route::HostPattern;
 use std::net::SocketAddr;
 
@@ -105,9 +105,10 @@ impl Sites {
 }
 
 fn find(config: &Config, edge: &Edge, role: Role) -> Option<Site> {
-    let leads = |pool: usize| config.pools.get(pool).is_some_and(|pool| pool.role == role);
+    let pool_of = |route: &Route| config.pools.get(route.action.pool()?);
+    let leads = |route: &Route| pool_of(route).is_some_and(|pool| pool.role == role);
     // A route with a host of its own is the more telling one.
-    let routes = config.routes.iter().filter(|route| leads(route.pool));
+    let routes = config.routes.iter().filter(|route| leads(route));
     let route = routes.min_by_key(|route| !matches!(route.host, HostPattern::Exact(_)))?;
     let listener = &config.listeners.get(route.listener)?.name;
     let (_, address) = edge.listeners.iter().find(|(name, _)| name == listener)?;
@@ -116,7 +117,7 @@ fn find(config: &Config, edge: &Edge, role: Role) -> Option<Site> {
         HostPattern::Suffix(domain) => format!("demo.{domain}"),
         HostPattern::Any => address.ip().to_string(),
     };
-    let pool = config.pools.get(route.pool)?;
+    let pool = pool_of(route)?;
     let nodes = pool.backends.iter().filter_map(|backend| config.nodes.get(backend.node));
     Some(Site {
         address: *address,

@@ -5,7 +5,7 @@ use super::error::DemoError;
 use super::farm::{Farm, Ports};
 use super::scratch::{self, Scratch, Source};
 use super::sites::{Place, Sites};
-use crate::config::Config;
+use crate::config::{Config, Route};
 use std::path::{Path, PathBuf};
 
 /// How often other ports are tried for an edge, when somebody takes them first.
@@ -65,8 +65,10 @@ impl Stage {
     pub(super) fn group(&self) -> String {
         let pool = &self.edge.sites.at(Place::Service).pool;
         let Config { routes, pools, groups, .. } = &self.config;
-        let route =
-            routes.iter().find(|route| pools.get(route.pool).is_some_and(|known| known.name == *pool));
+        let leads = |route: &&Route| {
+            route.action.pool().and_then(|index| pools.get(index)).is_some_and(|known| known.name == *pool)
+        };
+        let route = routes.iter().find(leads);
         let group = route.and_then(|route| route.group).and_then(|group| groups.get(group));
         group.map(|group| group.name.clone()).unwrap_or_default()
     }

@@ -103,8 +103,8 @@ fn a_small_farm_has_every_default() {
     assert_eq!(config.groups[1].idle_timeout, Duration::from_secs(3_600));
     assert_eq!(config.groups[1].cookie.as_ref().unwrap().name, "EDGE-ck");
     assert_eq!(config.routes[1].name, "web:site.test/");
-    assert_eq!((config.routes[0].pool, config.routes[0].group), (0, Some(0)));
-    assert_eq!(config.limits.request_header_bytes, 131_072);
+    assert_eq!((config.routes[0].action.pool(), config.routes[0].group), (Some(0), Some(0)));
+    assert_eq!(config.limits.each.request_header_bytes, 131_072);
     let ejection = Ejection { consecutive_failures: 5, duration: Duration::from_secs(30) };
     assert_eq!(config.pools[1].ejection, ejection);
     assert_eq!(config.admin, Admin { bind: Some("127.0.0.1:9901".parse().unwrap()), token_file: None });
@@ -138,7 +138,8 @@ fn roles_fill_in_what_they_need() {
             "{role}"
         );
         assert_eq!(pool.connection_auth, auth, "{role}");
-        let expected = UpstreamTls { server_name: "site.test".into(), ca: None, verify: true };
+        let expected =
+            UpstreamTls { server_name: "site.test".into(), ca: None, verify: true, identity: None };
         assert_eq!(pool.backends[0].tls, tls.then_some(expected), "{role}");
         assert_eq!(config.routes[1].path.case_sensitive, case_sensitive, "{role}");
     }
@@ -163,7 +164,7 @@ fn everything_that_can_be_said_is_understood() {
     assert!(warnings.len() == 2, "{warnings:?}");
     assert!(warnings[0].ends_with(forgotten) && warnings[1].ends_with(unverified), "{warnings:?}");
     assert_eq!(config.listeners[1].bind, ["0.0.0.0:8080".parse().unwrap()], "from the environment");
-    assert_eq!(config.listeners[0].tls.as_ref().unwrap().key, folder.path().join("mim.key"));
+    assert_eq!(config.listeners[0].tls.as_ref().unwrap().certificates[0].key, folder.path().join("mim.key"));
     assert_eq!(config.nodes[0].address, NodeAddress::Ip("10.0.0.1".parse().unwrap()));
     assert_eq!(config.nodes[1].address, NodeAddress::Name("Mim2.corp.example.com".into()));
     assert_eq!((config.nodes[1].state, config.nodes[1].backup), (AdminState::Maintenance, true));
@@ -181,7 +182,7 @@ fn everything_that_can_be_said_is_understood() {
     assert_eq!((one.port, two.port, one.probe.rise, two.probe.rise, two.probe.fall), (443, 8443, 2, 9, 1));
     let ca = Some(folder.path().join("mim.pem"));
     let tls = |server_name: &str, verify| {
-        Some(UpstreamTls { server_name: server_name.into(), ca: ca.clone(), verify })
+        Some(UpstreamTls { server_name: server_name.into(), ca: ca.clone(), verify, identity: None })
     };
     assert_eq!(one.tls, tls("mim.example.com", true), "the name of the only host");
     assert_eq!(two.tls, tls("other.example.com", false), "the pool's authorities");
