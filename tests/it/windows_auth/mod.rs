@@ -4,6 +4,7 @@ mod answers;
 mod bodies;
 mod fresh;
 mod nodes;
+mod real;
 
 use crate::support::client::{Client, Response, get};
 use crate::support::edge::Edge;
