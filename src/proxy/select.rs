@@ -7,7 +7,7 @@ use crate::engine::handler::{BackendEnd, Binding, Bindings, Choice, Failure, Tar
 use crate::engine::upstream::{ConnectError, connect, keep_idle};
 use crate::metrics::tally::WaitedFor;
 use crate::persistence::{AfterFailure, Decision, Outcome, Refusal, Selection, Wait, WaitReason};
-use crate::pool::{AdminState, DownCause, Health};
+use crate::pool::{AdminState, DownCause, Fitness, Health};
 use crate::snapshot::{Binds, Endpoint};
 use log::warn;
 use std::time::Duration;
@@ -224,10 +224,11 @@ fn target(
                 targets.pool.backends.iter().find(|backend| u32::from(backend.node.id.0) == bound)
         {
             // What was authenticated on the bound connection counts for this request. Where the client's pin has
-            // moved, both connections end with it; where none was known, nothing has moved.
+            // moved, both connections end with it; where there was none, only where the node is no good any more.
             backend = other;
             member = other.node.id;
-            last = !matches!(selection.outcome(), Outcome::Unpinned | Outcome::Fresh);
+            let placed_anew = matches!(selection.outcome(), Outcome::Unpinned | Outcome::Fresh);
+            last = !placed_anew || other.fitness(context.chosen_at) == Fitness::Down;
             context.bound = Some(other.clone());
         }
         last |= backend.node.admin() == AdminState::Maintenance;

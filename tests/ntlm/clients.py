@@ -162,7 +162,8 @@ class Raw:
     async def step(self, wire, want, status, **asked):
         """Asks and checks what holds for every answer; says what is wrong, and gives up where nothing can go on."""
         since = time.monotonic()
-        entry = {"kind": self.kind, "session": wire.session, "since": since, "via": list(self.via)}
+        entry = {"kind": self.kind, "session": wire.session, "since": since, "via": list(self.via),
+                 "bound": self.is_known}
         try:
             answer = await asyncio.wait_for(wire.ask(**asked), self.place.patience)
         except (OSError, asyncio.IncompleteReadError, TimeoutError, ValueError, KeyError) as error:

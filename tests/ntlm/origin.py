@@ -202,6 +202,9 @@ async def obey():
         used = [connection for connection in Connection.open if connection.seen]
         for connection in random.sample(used, min(int(count), len(used))):
             connection.cut()
+        # The event loop closes them in its next turns.
+        for _ in range(4):
+            await asyncio.sleep(0)
         tell("done")
 
 

@@ -3,14 +3,18 @@
 use super::{ask, named};
 use crate::support::client::Client;
 use crate::support::edge::Edge;
-use crate::support::farm::ONE_PROBE;
+use crate::support::farm::{ONE_PROBE, QUICK_PROBE};
 use crate::support::origin::Origin;
 
 /// Two nodes that take turns. `pool`: further settings of the pool, each followed by a comma.
 fn in_turns(nodes: &[Origin; 2], pool: &str) -> Edge {
+    probed(nodes, pool, ONE_PROBE)
+}
+
+fn probed(nodes: &[Origin; 2], pool: &str, probe: &str) -> Edge {
     Edge::start(&format!(
         "listeners:\n  web: {{ bind: \"127.0.0.1:0\" }}\nnodes:\n  a: {{ address: 127.0.0.1 }}\n  \
-         b: {{ address: 127.0.0.1 }}\npools:\n  app: {{ {pool} {ONE_PROBE}, slow_start: 0s, \
+         b: {{ address: 127.0.0.1 }}\npools:\n  app: {{ {pool} {probe}, slow_start: 0s, \
          nodes: [ {{ node: a, port: {} }}, {{ node: b, port: {} }} ] }}\nroutes:\n  \
          - {{ listener: web, pool: app }}\n",
         nodes[0].port(0),
@@ -77,4 +81,25 @@ fn a_node_that_dies_after_its_challenge_leaves_the_client_to_another() {
         other.requests().iter().filter(|r| r.head.target() == "/x").map(|r| r.connection).collect();
     assert_eq!(by.len(), 3);
     assert!(by.iter().all(|connection| *connection == by[0]), "{by:?}");
+}
+
+#[test]
+fn a_bound_client_leaves_a_node_that_is_down() {
+    for binds in ["auto", "always"] {
+        let nodes = nodes();
+        let edge = probed(&nodes, &format!("connection_auth: {binds},"), QUICK_PROBE);
+        let mut client = Client::connect(edge.address("web"));
+        let node = ask(&mut client, "/x", Some("NTLM alice")).expect(200).node();
+        let [down, other] = if node == "a" { [&nodes[0], &nodes[1]] } else { [&nodes[1], &nodes[0]] };
+        // What is open there goes on.
+        down.refuse_on(0);
+        edge.message(&format!("app/{node} is down"));
+        let served = ask(&mut client, "/x", None).expect(200);
+        assert_eq!((served.text(), served.node()), ("alice".to_owned(), node.clone()), "{binds}");
+        assert!(served.head.has_token("connection", "close"), "{binds}: {served:?}");
+        client.expect_closed();
+        let mut client = Client::connect(edge.address("web"));
+        assert_ne!(ask(&mut client, "/x", Some("NTLM alice")).expect(200).node(), node, "{binds}");
+        assert_eq!(other.requests().len(), 1);
+    }
 }
