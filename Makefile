@@ -7,7 +7,8 @@ demo:
 	cargo run --locked --quiet -- demo
 
 test:
-	@tests/needs cmake curl prometheus
+	@tests/needs cmake curl gss-ntlmssp nginx prometheus python3
+	@tests/venv
 	tests/run
 
 lint:

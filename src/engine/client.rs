@@ -24,7 +24,8 @@ const LINGER_SILENT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(super) binding: Binding,
-    pub(super) stream: Upstream,
+    /// None while it is only known whom it will lead to: the next request makes it.
+    pub(super) stream: Option<Upstream>,
 }
 
 /// What came when the next head was waited for.
@@ -62,10 +63,11 @@ impl Client {
         }
     }
 
+    /// Takes the connection that is bound for the binding's scope, if it leads where the binding does.
     pub(super) fn unbind(&mut self, binding: Binding) -> Option<Upstream> {
         let place = self.bound.iter().position(|bound| bound.binding.scope == binding.scope)?;
         let bound = self.bound.swap_remove(place);
-        (bound.binding.member == binding.member).then_some(bound.stream)
+        bound.stream.filter(|_| bound.binding.member == binding.member)
     }
 
     /// Waits for a whole head. `idle` is how long the connection may stay silent before its first byte,
@@ -227,9 +229,10 @@ impl Client {
 impl Bound {
     fn has_ended(&mut self, context: &mut Context<'_>) -> bool {
         use tokio::io::{AsyncRead, ReadBuf};
+        let Some(stream) = &mut self.stream else { return false };
         let mut byte = [0];
         let mut buffer = ReadBuf::new(&mut byte);
-        Pin::new(&mut self.stream).poll_read(context, &mut buffer).is_ready()
+        Pin::new(stream).poll_read(context, &mut buffer).is_ready()
     }
 }
 

@@ -12,7 +12,7 @@ mod send;
 
 use super::buffer::Buffer;
 use super::client::{Bound, Client, close_upstream};
-use super::handler::{Answer, BackendEnd, Choice, Failure, Handler, Summary, Target};
+use super::handler::{Answer, BackendEnd, Binding, Choice, Failure, Handler, Summary, Target};
 use super::head::{RequestFacts, Version};
 use super::serve::{Settings, Worker};
 use super::stream::Upstream;
@@ -65,6 +65,8 @@ struct Arrived {
     kept: usize,
     /// How long the body is that lies in that buffer behind the head, if all of it does.
     whole: Option<usize>,
+    /// It came on a connection that was kept from before.
+    reused: bool,
 }
 
 /// What becomes of the connection to the backend.
@@ -74,6 +76,9 @@ enum Fate {
     Kept,
     /// It cannot, or must not.
     Closed,
+    /// The same, and the client's next request makes a new one that is bound to it: what is bound carries nobody
+    /// else's past, and this one was kept from before.
+    Replaced(Binding),
 }
 
 /// Why no response head has arrived.
@@ -228,7 +233,8 @@ impl<H: Handler> Exchange<'_, H> {
     }
 
     /// Sends a response of the edge's own and steps over the request, if it is known where it ends: `whole` is the
-    /// length of its body where all of that lies in the buffer behind the head.
+    /// length of its body where all of that lies in the buffer behind the head. Connections that are bound to the
+    /// client's stay: whoever knows that one is lost says so by [`Answer::close`].
     pub(super) async fn answer(
         &mut self,
         client: &mut Client,
@@ -248,8 +254,7 @@ impl<H: Handler> Exchange<'_, H> {
             && self.facts.version == Version::V11
             && !answer.close
             && !self.last
-            && !self.worker.is_stopping()
-            && client.bound.is_empty();
+            && !self.worker.is_stopping();
         self.summary.status = answer.status;
         self.summary.local = true;
         self.summary.failure.get_or_insert(answer.reason);
@@ -267,8 +272,12 @@ impl<H: Handler> Exchange<'_, H> {
 /// Puts a connection where the next request finds it, or closes it.
 fn part_with(client: &mut Client, target: &Target, upstream: Upstream, fate: Fate) {
     match (fate, target.binding) {
-        (Fate::Kept, Some(binding)) => client.bound.push(Bound { binding, stream: upstream }),
+        (Fate::Kept, Some(binding)) => client.bound.push(Bound { binding, stream: Some(upstream) }),
         (Fate::Kept, None) => keep_idle(&target.origin, target.address, upstream),
         (Fate::Closed, _) => close_upstream(upstream),
+        (Fate::Replaced(binding), _) => {
+            close_upstream(upstream);
+            client.bound.push(Bound { binding, stream: None });
+        }
     }
 }

@@ -91,7 +91,7 @@ pub struct Binding {
 pub struct Bindings<'a>(pub(super) &'a [super::client::Bound]);
 
 impl Bindings<'_> {
-    /// Whom the scope's bound connection leads to, if there is one.
+    /// Whom the scope's bound connection leads to, if there is one; it may still have to be made.
     #[must_use]
     pub fn member(&self, scope: u32) -> Option<u32> {
         self.0.iter().find(|bound| bound.binding.scope == scope).map(|bound| bound.binding.member)
@@ -269,7 +269,8 @@ pub trait Handler: Send + Sync + 'static {
     fn attempted(&self, context: &mut Self::Context, end: BackendEnd, sent: Instant);
 
     /// The final response head has arrived: remember who served, edit it. A binding that is returned makes
-    /// the upstream connection the client's own from here on.
+    /// the upstream connection the client's own from here on; one that was kept from before is closed instead,
+    /// and the client gets a new one with its next request.
     fn respond(
         &self,
         context: &mut Self::Context,

@@ -20,9 +20,11 @@ pub(super) fn is_connection_bound(value: &[u8]) -> bool {
     })
 }
 
-/// Whether a response asks for such authentication.
-pub(super) fn is_challenge(response: &ResponseHead<'_, '_>) -> bool {
+/// Whether a response asks for such authentication, or says that there was one: `Persistent-Auth` tells that what
+/// follows on the connection needs no credentials ([MS-N2HT] section 3.2.5), whichever scheme made it so.
+pub(super) fn binds(response: &ResponseHead<'_, '_>) -> bool {
     response.facts.status == 401 && response.fields.each("www-authenticate").any(is_connection_bound)
+        || response.fields.each("persistent-auth").any(|value| !value.eq_ignore_ascii_case(b"false"))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(super) fn no_route(context: &RequestContext) -> Answer {
 
 /// The declared body is larger than the route allows.
 pub(super) fn too_large(context: &RequestContext) -> Answer {
-    answer(413, "the request's body is too large", context.request_id, "body_too_large", true)
+    answer(413, "the request's body is too large", context.request_id, "body_too_large", false)
 }
 
 /// The backend could not be trusted: its certificate, or its TLS, is not as configured.

@@ -1,7 +1,7 @@
 //! The final response head has arrived: remember who served, set the cookie, keep caches off it.
 
 use super::Shared;
-use super::connection_auth::is_challenge;
+use super::connection_auth::binds;
 use super::context::RequestContext;
 use super::select::scope;
 use crate::engine::edits::Edits;
@@ -35,10 +35,11 @@ pub(super) fn respond(
     challenge(context, response)
 }
 
-/// A challenge of connection-bound authentication binds the connection on which it was given.
+/// A challenge of connection-bound authentication binds the client's connection to the node that gave it; so does
+/// the news that there was one.
 fn challenge(context: &RequestContext, response: &ResponseHead<'_, '_>) -> Option<Binding> {
     let targets = context.targets()?;
-    (targets.binds == Binds::OnSight && is_challenge(response)).then_some(())?;
+    (targets.binds == Binds::OnSight && binds(response)).then_some(())?;
     Some(Binding { scope: scope(targets.pool.index), member: u32::from(context.backend()?.node.id.0) })
 }
 

@@ -7,11 +7,14 @@ use crate::engine::handler::{BackendEnd, Binding, Bindings, Choice, Failure, Tar
 use crate::engine::upstream::{ConnectError, connect, keep_idle};
 use crate::metrics::tally::WaitedFor;
 use crate::persistence::{AfterFailure, Decision, Outcome, Refusal, Selection, Wait, WaitReason};
-use crate::pool::{AdminState, DownCause, Health};
+use crate::pool::{AdminState, DownCause, Fitness, Health};
 use crate::snapshot::{Binds, Endpoint};
 use log::warn;
 use std::time::Duration;
 use tokio::sync::SemaphorePermit;
+
+/// Why a node whose name leads nowhere cannot be connected.
+const NOT_RESOLVED: &str = "name_not_resolved";
 
 /// Pause between two trial connects to a backend that a request waits for.
 const TRIAL_PAUSE: Duration = Duration::from_millis(100);
@@ -220,11 +223,12 @@ fn target(
             && let Some(other) =
                 targets.pool.backends.iter().find(|backend| u32::from(backend.node.id.0) == bound)
         {
-            // What was authenticated on the bound connection counts for this request; the pin has moved, so
-            // both connections end with it.
+            // What was authenticated on the bound connection counts for this request. Where the client's pin has
+            // moved, both connections end with it; where there was none, only where the node is no good any more.
             backend = other;
             member = other.node.id;
-            last = true;
+            let placed_anew = matches!(selection.outcome(), Outcome::Unpinned | Outcome::Fresh);
+            last = !placed_anew || other.fitness(context.chosen_at) == Fitness::Down;
             context.bound = Some(other.clone());
         }
         last |= backend.node.admin() == AdminState::Maintenance;
@@ -340,7 +344,7 @@ pub(super) fn unreachable(shared: &Shared, context: &mut RequestContext, error: 
 
 /// The name of the selection's node leads nowhere.
 fn unresolved(shared: &Shared, context: &mut RequestContext) {
-    failed(shared, context, "name_not_resolved", |endpoint| {
+    failed(shared, context, NOT_RESOLVED, |endpoint| {
         format!("the name {} is not resolved", endpoint.address.name.as_deref().unwrap_or_default())
     });
 }
@@ -360,11 +364,6 @@ fn failed(
     let endpoint = context.endpoint().cloned();
     let Some(mut selection) = context.selection.take() else { return };
     let now = shared.clock.refresh();
-    if context.bound.is_some() {
-        // It was another backend that could not be reached: the one of a bound connection.
-        context.next = Next::SelectAgain(selection);
-        return;
-    }
     // The failure began when the connect did.
     if let Some(endpoint) = endpoint
         && let Some(failures) = endpoint.connect_failed(context.chosen_at, now.mono, || why(&endpoint))
@@ -372,6 +371,17 @@ fn failed(
         let why = endpoint.why_down().unwrap_or_default();
         warn!("{} is down after {failures} failed connects in a row: {why}", endpoint.name);
         shared.news.tell();
+    }
+    if context.bound.is_some() {
+        // It was not the selection's backend, against which nothing is known. The client's binding is gone, unless no
+        // connection was tried: then only giving up ends the search.
+        context.next = if reason == NOT_RESOLVED {
+            Next::SelectAgain(selection)
+        } else {
+            context.snapshot.selector.finish(selection, now);
+            Next::Select
+        };
+        return;
     }
     context.next = match context.snapshot.selector.after_connect_failure(&mut selection, now) {
         AfterFailure::RetrySame { at, until } => {

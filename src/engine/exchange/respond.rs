@@ -6,7 +6,7 @@ use crate::engine::buffer::Buffer;
 use crate::engine::client::Client;
 use crate::engine::edits::{Afterwards, Edits, write_response};
 use crate::engine::framing::Framing;
-use crate::engine::handler::{BackendEnd, Failure, Handler, Target};
+use crate::engine::handler::{BackendEnd, Binding, Failure, Handler, Target};
 use crate::engine::head::{FieldStorage, ResponseFacts, Version, parse_response};
 use crate::engine::refusal::ResponseFault;
 use crate::engine::serve::SCRATCH;
@@ -21,6 +21,17 @@ use std::time::{Duration, Instant};
 /// How long the rest of a request may take whose response is out already.
 const AFTER_RESPONSE: Duration = Duration::from_secs(30);
 
+/// A final response head that is ready for the client.
+struct Rewritten {
+    facts: ResponseFacts,
+    /// The length of the head.
+    length: usize,
+    /// The client is told that its connection stays.
+    keep: bool,
+    /// The client is to have a connection of its own, and this one cannot be it.
+    replaced: Option<Binding>,
+}
+
 impl<H: Handler> Exchange<'_, H> {
     /// Relays the final response and whatever is left of the request's body.
     pub(super) async fn respond(
@@ -31,8 +42,9 @@ impl<H: Handler> Exchange<'_, H> {
         upload: &mut Upload,
         arrived: Arrived,
     ) -> (After, Fate) {
-        let Arrived { buffer: mut held, head, kept, whole } = arrived;
-        let (facts, length, keep) = match self.rewrite(&mut held, head, target, upload) {
+        let Arrived { buffer: mut held, head, kept, whole, reused } = arrived;
+        let rewritten = self.rewrite(&mut held, head, target, upload, reused);
+        let Rewritten { facts, length, keep, replaced } = match rewritten {
             Ok(rewritten) => rewritten,
             Err(fault) => {
                 self.handler.attempted(self.context, BackendEnd::Faulty, self.sent);
@@ -146,7 +158,8 @@ impl<H: Handler> Exchange<'_, H> {
         let settled = upload.is_done() && !upload_failed;
         let reusable =
             settled && facts.keep_alive && facts.framing != Framing::UntilClose && buffer.is_none();
-        self.part(client, target.binding.is_some(), keep, settled, reusable)
+        let (after, fate) = self.part(client, target.binding.is_some(), keep, settled, reusable);
+        (after, replaced.map_or(fate, Fate::Replaced))
     }
 
     /// What becomes of both connections after a whole response. `keep`: the client was told that its one stays;
@@ -163,14 +176,16 @@ impl<H: Handler> Exchange<'_, H> {
         (after, fate)
     }
 
-    /// Puts the head that the client gets in front of the body, and says whether its connection is kept.
+    /// Puts the head that the client gets in front of the body. A binding that the handler asks for makes this
+    /// connection the client's own, unless it was `reused`: requests of others may have been on it.
     fn rewrite(
         &mut self,
         held: &mut Buffer,
         length: usize,
         target: &mut Target,
         upload: &Upload,
-    ) -> Result<(ResponseFacts, usize, bool), ResponseFault> {
+        reused: bool,
+    ) -> Result<Rewritten, ResponseFault> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut storage = FieldStorage::new();
             let head = parse_response(&held.bytes()[..length], &mut storage, &self.facts)?;
@@ -179,7 +194,11 @@ impl<H: Handler> Exchange<'_, H> {
             }
             let mut edits = Edits::new(&mut scratch.added);
             let binding = self.handler.respond(self.context, &head, &mut edits);
-            target.binding = target.binding.or(binding);
+            let binding = binding.filter(|_| target.binding.is_none());
+            let replaced = binding.filter(|_| reused);
+            if !reused {
+                target.binding = target.binding.or(binding);
+            }
             let facts = head.facts;
             let dechunk = self.dechunks(&facts);
             let keep = self.facts.keep_alive
@@ -197,7 +216,7 @@ impl<H: Handler> Exchange<'_, H> {
             };
             write_response(&head, &edits, afterwards, dechunk, &mut scratch.head);
             held.replace_front(length, &scratch.head);
-            Ok((facts, scratch.head.len(), keep))
+            Ok(Rewritten { facts, length: scratch.head.len(), keep, replaced })
         })
     }
 

@@ -96,6 +96,7 @@ impl<H: Handler> Exchange<'_, H> {
                         head: length,
                         kept: waiting.kept,
                         whole: sending.whole.then_some(sending.ready),
+                        reused: sending.reused,
                     });
                 }
             }

@@ -1,5 +1,11 @@
 //! NTLM and Negotiate authenticate a connection: nobody may be served over somebody else's.
 
+mod answers;
+mod bodies;
+mod fresh;
+mod nodes;
+mod real;
+
 use crate::support::client::{Client, Response, get};
 use crate::support::edge::Edge;
 use crate::support::farm::{ONE_PROBE, single};
@@ -9,7 +15,13 @@ use std::sync::mpsc;
 
 /// As IIS does it: a request with credentials makes its connection theirs; `/public` needs none.
 fn iis() -> Origin {
-    Origin::start(|mut conn| {
+    named("iis")
+}
+
+/// The same as a node of this name.
+fn named(node: &'static str) -> Origin {
+    Origin::start(move |mut conn| {
+        let node = format!("X-Node: {node}\r\n");
         let mut user: Option<String> = None;
         while let Some(request) = conn.request() {
             if let Some(credentials) = request.head.value("authorization") {
@@ -17,11 +29,11 @@ fn iis() -> Origin {
             }
             let public = request.head.target() == "/public";
             conn.send(match &user {
-                _ if public => answer("200 OK", "", b"everybody"),
-                Some(user) => answer("200 OK", "Persistent-Auth: true\r\n", user.as_bytes()),
+                _ if public => answer("200 OK", &node, b"everybody"),
+                Some(user) => answer("200 OK", &format!("{node}Persistent-Auth: true\r\n"), user.as_bytes()),
                 None => answer(
                     "401 Unauthorized",
-                    "WWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM\r\n",
+                    &format!("{node}WWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM\r\n"),
                     b"who are you",
                 ),
             });
