@@ -1,4 +1,7 @@
-//! Client addresses: one spelling for each, and prefixes of them.
+//! Client addresses: one spelling for each, prefixes of them, and how a proxy in front tells them.
+
+pub mod forwarded;
+pub mod proxy_protocol;
 
 use std::net::IpAddr;
 

@@ -8,6 +8,7 @@
 #![allow(clippy::expect_used, reason = "a panic is how an entry point says what is wrong")]
 
 mod bodies;
+mod client;
 mod configuration;
 mod forwarding;
 mod heads;
@@ -18,6 +19,7 @@ mod routes;
 mod tests;
 
 pub use bodies::body;
+pub use client::{client_header, proxy_protocol};
 pub use configuration::configuration;
 pub use forwarding::forwarding;
 pub use heads::{request_head, response_head};
@@ -28,7 +30,7 @@ pub use routes::route;
 pub type Entry = fn(&[u8]);
 
 /// Every entry point, with the name of its folder under `fuzz/seeds`.
-pub const TARGETS: [(&str, Entry); 8] = [
+pub const TARGETS: [(&str, Entry); 10] = [
     ("request_head", request_head),
     ("response_head", response_head),
     ("body", body),
@@ -37,4 +39,6 @@ pub const TARGETS: [(&str, Entry); 8] = [
     ("route", route),
     ("client_class", client_class),
     ("forwarding", forwarding),
+    ("proxy_protocol", proxy_protocol),
+    ("client_header", client_header),
 ];

@@ -7,6 +7,8 @@ mod endpoint;
 
 pub use endpoint::{Endpoint, EndpointRules, EndpointTally};
 
+use crate::client_addr::IpPrefix;
+use crate::client_addr::forwarded::Kind;
 use crate::clock::Micros;
 use crate::metrics::PerWorker;
 use crate::metrics::tally::{BackendTally, GroupTally, ListenerTally, PoolTally, RouteTally};
@@ -57,8 +59,19 @@ pub struct ListenerRoutes {
     pub name: Arc<str>,
     /// Its routes.
     pub table: RouteTable,
+    /// Who may name the client in a field, where that is believed.
+    pub naming: Option<Naming>,
     /// What is counted for it.
     pub tally: Arc<PerWorker<ListenerTally>>,
+}
+
+/// How trusted proxies name the client of a request.
+#[derive(Clone, Debug)]
+pub struct Naming {
+    /// In this field.
+    pub kind: Kind,
+    /// These proxies.
+    pub trusted: Vec<IpPrefix>,
 }
 
 /// What goes to which pool.

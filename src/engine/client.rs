@@ -3,13 +3,14 @@
 use super::buffer::{self, Buffer, Class, poll_fill};
 use super::deadline::Deadline;
 use super::framing::Framing;
-use super::handler::{Answer, Binding, Bindings};
+use super::handler::{Answer, Binding, Bindings, Target};
 use super::head::{RequestFacts, Scan, leading_blank, scan};
 use super::refusal::Refusal;
 use super::serve::Worker;
 use super::stream::{Downstream, Upstream, has_nothing_to_read};
 use std::future::poll_fn;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -24,8 +25,24 @@ const LINGER_SILENT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(super) binding: Binding,
+    /// Whose it is: who authenticated on it, or may have.
+    pub(super) client: IpAddr,
     /// None while it is only known whom it will lead to: the next request makes it.
     pub(super) stream: Option<Upstream>,
+}
+
+/// So many connections that announce their client are kept for one client connection.
+const MOST_OWNED: usize = 8;
+
+/// An upstream connection that announced its client, and therefore serves no other.
+#[derive(Debug)]
+pub(super) struct Owned {
+    /// The origin's identity.
+    origin: u64,
+    address: SocketAddr,
+    client: IpAddr,
+    until: Instant,
+    stream: Upstream,
 }
 
 /// What came when the next head was waited for.
@@ -45,11 +62,13 @@ pub(super) struct Client {
     pub(super) buffer: Option<Buffer>,
     pub(super) deadline: Deadline,
     pub(super) bound: Vec<Bound>,
+    owned: Vec<Owned>,
 }
 
 impl Client {
-    pub(super) fn new(stream: Downstream, deadline: Deadline) -> Self {
-        Self { stream, buffer: None, deadline, bound: Vec::new() }
+    /// A connection of which `first` was read already.
+    pub(super) fn new(stream: Downstream, first: Option<Buffer>, deadline: Deadline) -> Self {
+        Self { stream, buffer: first, deadline, bound: Vec::new(), owned: Vec::new() }
     }
 
     pub(super) fn bindings(&self) -> Bindings<'_> {
@@ -68,6 +87,39 @@ impl Client {
         let place = self.bound.iter().position(|bound| bound.binding.scope == binding.scope)?;
         let bound = self.bound.swap_remove(place);
         bound.stream.filter(|_| bound.binding.member == binding.member)
+    }
+
+    /// Whether what was authenticated on a bound connection is another client's.
+    #[inline]
+    pub(super) fn is_bound_to_another(&self, client: IpAddr) -> bool {
+        self.bound.iter().any(|bound| bound.client != client)
+    }
+
+    /// A connection that announced the target's client, if one was kept and is still open and silent.
+    pub(super) fn take_owned(&mut self, target: &Target) -> Option<Upstream> {
+        let is_such = |owned: &Owned| {
+            owned.origin == target.origin.identity()
+                && owned.address == target.address
+                && owned.client == target.client
+        };
+        let mut owned = self.owned.swap_remove(self.owned.iter().position(is_such)?);
+        (owned.until > Instant::now() && owned.stream.is_quiet()).then_some(owned.stream)
+    }
+
+    /// Keeps a connection that announced the target's client for its next request. Those of a client that the
+    /// connection had before are closed: it has changed hands.
+    pub(super) fn keep_owned(&mut self, target: &Target, stream: Upstream) {
+        self.owned.retain(|owned| owned.client == target.client);
+        if self.owned.len() >= MOST_OWNED {
+            self.owned.remove(0);
+        }
+        self.owned.push(Owned {
+            origin: target.origin.identity(),
+            address: target.address,
+            client: target.client,
+            until: Instant::now() + target.origin.patience.idle,
+            stream,
+        });
     }
 
     /// Waits for a whole head. `idle` is how long the connection may stay silent before its first byte,
@@ -127,9 +179,16 @@ impl Client {
             {
                 return Poll::Ready(result);
             }
-            if !begun && self.bound.iter_mut().any(|bound| bound.has_ended(context)) {
+            if !begun
+                && self
+                    .bound
+                    .iter_mut()
+                    .filter_map(|bound| bound.stream.as_mut())
+                    .any(|stream| has_ended(stream, context))
+            {
                 return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
             }
+            self.owned.retain_mut(|owned| !has_ended(&mut owned.stream, context));
             if self.deadline.poll_passed(context) {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
@@ -216,6 +275,7 @@ impl Client {
     /// Ends the writing side. False if that failed.
     async fn shut(&mut self) -> bool {
         self.bound.clear();
+        self.owned.clear();
         self.deadline.set(LINGER_SILENT);
         let Self { stream, deadline, .. } = self;
         poll_fn(|context| match Pin::new(&mut *stream).poll_shutdown(context) {
@@ -226,14 +286,12 @@ impl Client {
     }
 }
 
-impl Bound {
-    fn has_ended(&mut self, context: &mut Context<'_>) -> bool {
-        use tokio::io::{AsyncRead, ReadBuf};
-        let Some(stream) = &mut self.stream else { return false };
-        let mut byte = [0];
-        let mut buffer = ReadBuf::new(&mut byte);
-        Pin::new(stream).poll_read(context, &mut buffer).is_ready()
-    }
+/// Whether a connection that nothing was asked on has ended, or said something all the same.
+fn has_ended(stream: &mut Upstream, context: &mut Context<'_>) -> bool {
+    use tokio::io::{AsyncRead, ReadBuf};
+    let mut byte = [0];
+    let mut buffer = ReadBuf::new(&mut byte);
+    Pin::new(stream).poll_read(context, &mut buffer).is_ready()
 }
 
 /// Drops an upstream connection; a TLS stream says good-bye first, as far as its socket takes it at once.

@@ -12,12 +12,12 @@ mod send;
 
 use super::buffer::Buffer;
 use super::client::{Bound, Client, close_upstream};
-use super::handler::{Answer, BackendEnd, Binding, Choice, Failure, Handler, Summary, Target};
+use super::handler::{Answer, BackendEnd, Binding, Choice, Connection, Failure, Handler, Summary, Target};
 use super::head::{RequestFacts, Version};
 use super::serve::{Settings, Worker};
 use super::stream::Upstream;
 use super::transfer::Upload;
-use super::upstream::{connect, keep_idle, take_idle};
+use super::upstream::{Announce, connect, keep_idle, take_idle};
 use send::Sending;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -41,6 +41,7 @@ pub(super) enum After {
 
 pub(super) struct Exchange<'a, H: Handler> {
     pub(super) handler: &'a H,
+    pub(super) connection: &'a Connection,
     pub(super) settings: &'a Settings,
     pub(super) worker: &'a Worker,
     pub(super) context: &'a mut H::Context,
@@ -187,6 +188,9 @@ impl<H: Handler> Exchange<'_, H> {
         target: &Target,
         fresh: bool,
     ) -> Result<(Upstream, bool), Option<Failure>> {
+        if client.is_bound_to_another(target.client) {
+            return Err(Some(Failure::ClientChanged));
+        }
         if let Some(binding) = target.binding {
             if let Some(mut upstream) = client.unbind(binding) {
                 if !upstream.is_quiet() {
@@ -195,13 +199,14 @@ impl<H: Handler> Exchange<'_, H> {
                 self.handler.connected(self.context, None);
                 return Ok((upstream, true));
             }
-        } else if !fresh && let Some(upstream) = take_idle(&target.origin, target.address) {
+        } else if !fresh && let Some(upstream) = kept(client, target) {
             self.handler.connected(self.context, None);
             return Ok((upstream, true));
         }
         let began = Instant::now();
         let limit = target.connect_within.min(target.origin.patience.connect);
-        let result = Box::pin(connect(&target.origin, target.address, limit)).await;
+        let announce = Announce::client(self.connection, target.client);
+        let result = Box::pin(connect(&target.origin, target.address, limit, announce)).await;
         let took = began.elapsed();
         self.summary.times.connect += took;
         match result {
@@ -222,7 +227,7 @@ impl<H: Handler> Exchange<'_, H> {
         match failure {
             Failure::ClientGone => return After::Abort,
             // Nothing of this request was sent; what was answered before must still arrive whole.
-            Failure::BoundClosed => return After::Close,
+            Failure::BoundClosed | Failure::ClientChanged => return After::Close,
             _ => {}
         }
         let mut answer = self.handler.rescue(self.context, failure);
@@ -269,15 +274,27 @@ impl<H: Handler> Exchange<'_, H> {
     }
 }
 
+/// A connection that was kept for such a request.
+fn kept(client: &mut Client, target: &Target) -> Option<Upstream> {
+    if target.origin.announces {
+        client.take_owned(target)
+    } else {
+        take_idle(&target.origin, target.address)
+    }
+}
+
 /// Puts a connection where the next request finds it, or closes it.
 fn part_with(client: &mut Client, target: &Target, upstream: Upstream, fate: Fate) {
     match (fate, target.binding) {
-        (Fate::Kept, Some(binding)) => client.bound.push(Bound { binding, stream: Some(upstream) }),
+        (Fate::Kept, Some(binding)) => {
+            client.bound.push(Bound { binding, client: target.client, stream: Some(upstream) });
+        }
+        (Fate::Kept, None) if target.origin.announces => client.keep_owned(target, upstream),
         (Fate::Kept, None) => keep_idle(&target.origin, target.address, upstream),
         (Fate::Closed, _) => close_upstream(upstream),
         (Fate::Replaced(binding), _) => {
             close_upstream(upstream);
-            client.bound.push(Bound { binding, stream: None });
+            client.bound.push(Bound { binding, client: target.client, stream: None });
         }
     }
 }

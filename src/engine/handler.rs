@@ -105,6 +105,8 @@ pub struct Target {
     pub origin: Arc<Origin>,
     /// The backend's address.
     pub address: SocketAddr,
+    /// Whose request it is. A connection that is bound, or that announces its client, serves no other.
+    pub client: IpAddr,
     /// The longest a connection attempt may take; the shorter of this and the origin's own limit counts.
     pub connect_within: Duration,
     /// The connection belongs to this client's connection and is shared with no other.
@@ -165,6 +167,9 @@ pub enum Failure {
     UpstreamTimeout,
     /// The bound upstream connection was closed while the client's connection was idle.
     BoundClosed,
+    /// A trusted proxy sends the request of one client over a connection on which another one may have
+    /// authenticated.
+    ClientChanged,
 }
 
 impl Failure {
@@ -180,6 +185,7 @@ impl Failure {
             Self::UpstreamFault(fault) => fault.reason(),
             Self::UpstreamTimeout => "upstream_timeout",
             Self::BoundClosed => "bound_connection_closed",
+            Self::ClientChanged => "client_changed",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A client's connection from its first byte to its last.
 
+use super::buffer::Buffer;
 use super::client::{Client, NextHead};
 use super::deadline::Deadlines;
 use super::edits::{Edits, write_request};
@@ -71,15 +72,16 @@ struct Admitted {
     step: Step,
 }
 
-/// Serves one connection until it ends.
+/// Serves one connection until it ends. `first` is what was read of it already.
 pub async fn serve<H: Handler>(
     stream: Downstream,
+    first: Option<Buffer>,
     connection: Connection,
     handler: Arc<H>,
     settings: Arc<Settings>,
     worker: Arc<Worker>,
 ) {
-    let mut client = Client::new(stream, worker.deadlines.register());
+    let mut client = Client::new(stream, first, worker.deadlines.register());
     let listener = Listener { connection, handler: &*handler, settings: &settings, worker: &worker };
     let mut served = 0;
     let after = loop {
@@ -138,6 +140,7 @@ impl<H: Handler> Listener<'_, H> {
             };
             let mut exchange = Exchange {
                 handler: self.handler,
+                connection: &self.connection,
                 settings: self.settings,
                 worker: self.worker,
                 context: &mut context,

@@ -6,15 +6,18 @@
 //! connection is reused only where everything about it is the same. A connection that belongs to one client
 //! never comes here.
 
+use super::handler::Connection;
 use super::stream::Upstream;
+use crate::client_addr::proxy_protocol::{self, Ends};
 use hashbrown::HashMap;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -59,6 +62,9 @@ pub struct Origin {
     pub patience: Patience,
     /// How many idle connections each worker keeps.
     pub keep_idle: usize,
+    /// Whether connections begin with a PROXY header of version 2, which tells whose they are. Such a connection is
+    /// not kept here: it serves the one client that it announced.
+    pub announces: bool,
     open: Arc<AtomicU32>,
 }
 
@@ -68,13 +74,52 @@ impl Origin {
     pub fn new(tls: Option<OriginTls>, patience: Patience, keep_idle: usize) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let identity = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { identity, tls, patience, keep_idle, open: Arc::default() }
+        Self { identity, tls, patience, keep_idle, announces: false, open: Arc::default() }
+    }
+
+    /// The same, whose connections begin with a PROXY header or do not.
+    #[must_use]
+    pub fn announcing(self, announces: bool) -> Self {
+        Self { announces, ..self }
+    }
+
+    pub(super) fn identity(&self) -> u64 {
+        self.identity
     }
 
     /// Connections that are open, probes' and idle ones among them.
     #[must_use]
     pub fn open(&self) -> u32 {
         self.open.load(Ordering::Relaxed)
+    }
+}
+
+/// Whose connection a backend is told it is, where its origin announces that.
+#[derive(Clone, Copy, Debug)]
+pub enum Announce {
+    /// A client's.
+    Client(Ends),
+    /// The edge's own: a probe's, or one that only asks whether it can be made.
+    Edge,
+}
+
+impl Announce {
+    /// The connection of this client, which came in over `connection`. One that a trusted proxy named in a field
+    /// has no port that is known: it is told as 0.
+    pub(super) fn client(connection: &Connection, client: IpAddr) -> Self {
+        let is_its_own = connection.client.ip() == client;
+        let source = if is_its_own { connection.client } else { SocketAddr::new(client, 0) };
+        Self::Client(Ends { source, destination: connection.local })
+    }
+
+    /// The header, which fits into one segment.
+    fn header(&self) -> Vec<u8> {
+        let mut header = Vec::with_capacity(64);
+        match self {
+            Self::Client(ends) => proxy_protocol::write_v2(&mut header, ends),
+            Self::Edge => proxy_protocol::write_local(&mut header),
+        }
+        header
     }
 }
 
@@ -121,7 +166,7 @@ impl std::error::Error for ConnectError {
     }
 }
 
-/// Makes a connection within `limit`, TLS handshake included.
+/// Makes a connection within `limit`, PROXY header and TLS handshake included.
 ///
 /// # Errors
 /// [`ConnectError`] says which step failed.
@@ -129,10 +174,14 @@ pub async fn connect(
     origin: &Origin,
     address: SocketAddr,
     limit: Duration,
+    announce: Announce,
 ) -> Result<Upstream, ConnectError> {
     let attempt = async {
-        let tcp = TcpStream::connect(address).await.map_err(ConnectError::Tcp)?;
+        let mut tcp = TcpStream::connect(address).await.map_err(ConnectError::Tcp)?;
         tcp.set_nodelay(true).map_err(ConnectError::Tcp)?;
+        if origin.announces {
+            tcp.write_all(&announce.header()).await.map_err(ConnectError::Tcp)?;
+        }
         match &origin.tls {
             None => Ok(Upstream::plain(tcp, &origin.open)),
             Some(tls) => {
@@ -180,7 +229,7 @@ pub fn take_idle(origin: &Origin, address: SocketAddr) -> Option<Upstream> {
 
 /// Keeps a connection for later; the oldest goes when there are too many.
 pub fn keep_idle(origin: &Arc<Origin>, address: SocketAddr, stream: Upstream) {
-    if origin.keep_idle == 0 {
+    if origin.keep_idle == 0 || origin.announces {
         return;
     }
     let surplus = SHELVES.with_borrow_mut(|shelves| {
@@ -219,7 +268,7 @@ mod tests {
     async fn pair(listener: &TcpListener, origin: &Origin) -> (Upstream, TcpStream, SocketAddr) {
         let address = listener.local_addr().unwrap();
         let (upstream, accepted) =
-            tokio::join!(connect(origin, address, Duration::from_secs(5)), listener.accept());
+            tokio::join!(connect(origin, address, Duration::from_secs(5), Announce::Edge), listener.accept());
         (upstream.unwrap(), accepted.unwrap().0, address)
     }
 
@@ -275,7 +324,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        let error = connect(&origin(), address, Duration::from_secs(5)).await.unwrap_err();
+        let error = connect(&origin(), address, Duration::from_secs(5), Announce::Edge).await.unwrap_err();
         assert_eq!(error.reason(), "connection_refused");
     }
 }

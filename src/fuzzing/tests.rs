@@ -9,7 +9,7 @@ const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const LONGEST: usize = 16 * 1024;
 
 /// What grammars are made of, so that a change hits something that means something.
-const TOKENS: [&[u8]; 56] = [
+const TOKENS: [&[u8]; 70] = [
     b"\r\n",
     b"\r\n\r\n",
     b"\n",
@@ -66,6 +66,20 @@ const TOKENS: [&[u8]; 56] = [
     b": ",
     b"null",
     b"${NAME}",
+    b"PROXY TCP4 ",
+    b"PROXY TCP6 ",
+    b"PROXY UNKNOWN",
+    b"\r\n\r\n\0\r\nQUIT\n",
+    b"\x21\x11\x00\x0c",
+    b"\x20\x00\x00\x00",
+    b"\x03\x00\x04",
+    b"192.0.2.1",
+    b"10.0.0.2",
+    b"::ffff:10.0.0.3",
+    b"fd00::1",
+    b"for=",
+    b"proto=https",
+    b"unknown",
 ];
 
 struct Random(u64);
@@ -165,7 +179,7 @@ macro_rules! bounded {
 
 bounded!(
     request_head 100_000, response_head 100_000, body 150_000, cookie 50_000, configuration 10_000, route 40_000,
-    client_class 150_000, forwarding 150_000
+    client_class 150_000, forwarding 150_000, proxy_protocol 150_000, client_header 100_000
 );
 
 #[test]

@@ -56,6 +56,8 @@ families! {
         "Bytes of response bodies sent to clients, framing included.";
     REFUSED_REQUESTS = Counter "refused_requests_total" ["listener", "reason"]
         "Requests refused for what they are: heads that cannot be read, no route, bodies too large or too slow.";
+    CLIENT_HEADER_FAULTS = Counter "client_header_faults_total" ["listener", "reason"]
+        "Requests of trusted proxies that were counted for a proxy, because the field that should name the client does not.";
     REQUEST_FAILURES = Counter "request_failures_total" ["listener", "route", "pool", "reason"]
         "Requests that had a route and failed on the way: no node, a backend that failed, a client that left.";
     RETRIES = Counter "retries_total" ["pool", "node", "reason"]
@@ -120,7 +122,7 @@ families! {
     DOWNSTREAM_CONNECTIONS_TOTAL = Counter "downstream_connections_total" ["listener"]
         "Connections of clients that were accepted.";
     DOWNSTREAM_CONNECTIONS_REFUSED = Counter "downstream_connections_refused_total" ["listener", "reason"]
-        "Connections closed before a request: limit (limits.connections) or tls_handshake (it failed or took too long).";
+        "Connections closed before a request: for a limit, a TLS handshake or a PROXY header.";
     DOWNSTREAM_CONNECTIONS_LIMIT = Gauge "downstream_connections_limit" []
         "The bound on all listeners together (limits.connections).";
     UPSTREAM_CONNECTIONS = Gauge "upstream_connections" ["pool", "node"]

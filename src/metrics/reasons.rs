@@ -55,6 +55,7 @@ pub const REASONS: &[&str] = &[
     "upstream_closed",
     "upstream_timeout",
     "bound_connection_closed",
+    "client_changed",
     "no_route",
     "tls_failed",
     "scheme_disagrees",

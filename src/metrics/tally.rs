@@ -2,6 +2,7 @@
 
 use super::count::{Count, Durations};
 use super::reasons::REASONS;
+use crate::client_addr::forwarded::Fault;
 
 /// Classes of status: nothing sent, 1xx to 5xx.
 pub const STATUS_CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -53,7 +54,16 @@ impl ByReason {
 }
 
 /// Why connections end before a request.
-pub const CONNECTION_REFUSALS: &[&str] = &["limit", "tls_handshake"];
+pub const CONNECTION_REFUSALS: &[&str] = &[
+    "limit",
+    "tls_handshake",
+    "listener_limit",
+    "client_limit",
+    "untrusted_proxy",
+    "proxy_header",
+    "proxy_header_missing",
+    "proxy_timeout",
+];
 
 /// Connections refused, by [`CONNECTION_REFUSALS`].
 #[derive(Debug)]
@@ -91,6 +101,8 @@ pub struct ListenerTally {
     pub connections_refused: ByConnectionRefusal,
     /// Requests without a route.
     pub unrouted: ByStatus,
+    /// Requests whose field that names the client does not name one, by [`Fault`].
+    pub client_faults: [Count; Fault::ALL.len()],
     /// Requests refused for what they are.
     pub refused: ByReason,
     /// Lines handed to the access log.

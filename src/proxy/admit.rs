@@ -4,13 +4,16 @@ use super::access_log::line;
 use super::connection_auth::is_connection_bound;
 use super::context::{RequestContext, RequestLine};
 use super::{Edge, rescue};
+use crate::client_addr::forwarded::{self, Kind, Resolved};
 use crate::engine::edits::Edits;
 use crate::engine::framing::Framing;
 use crate::engine::handler::{Connection, Step};
 use crate::engine::head::RequestHead;
 use crate::persistence::client_class::{ClassFacts, classify};
 use crate::persistence::cookie::CookieCodec;
+use crate::snapshot::{ListenerRoutes, Naming};
 use std::io::Write;
+use std::net::IpAddr;
 
 /// Fields by which a front proxy tells who the client is and what it asked for. What a client says of itself
 /// here is not believed, and does not reach a backend that might believe it.
@@ -65,7 +68,11 @@ pub(super) fn admit(
         context.line = RequestLine::keep(request.method, request.path());
     }
     let listener = context.snapshot.listeners.get(edge.listener);
+    let believed = listener.and_then(|listener| believed(context, listener, request));
     context.route = listener.and_then(|listener| listener.table.find(host, request.path().as_bytes()));
+    if let Some(believed) = believed {
+        (context.client, context.tls) = believed;
+    }
     let Some(route) = context.route.and_then(|index| context.snapshot.routes.get(index)) else {
         return Step::Answer(rescue::no_route(context));
     };
@@ -74,7 +81,7 @@ pub(super) fn admit(
     {
         return Step::Answer(rescue::too_large(context));
     }
-    if request.facts.absolute_https.is_some_and(|https| https != connection.is_tls()) {
+    if request.facts.absolute_https.is_some_and(|https| https != context.tls) {
         // RFC 9110 section 7.4: a target of another scheme is not ours to answer for.
         return Step::Answer(rescue::other_scheme(context));
     }
@@ -97,8 +104,31 @@ pub(super) fn admit(
     if let (Some(refusal), Some(tally)) = (context.cookie_refusal(), context.group_tally()) {
         tally.cookies_refused[refusal as usize].one();
     }
-    name_client(connection, request, host, edits);
+    name_client(context, connection, request, host, edits);
     Step::Continue { max_body }
+}
+
+/// Takes the word of trusted proxies for who the client is, and the nearest one's for its scheme. What a field does not
+/// say as it must ends the walk at the last trusted proxy; the request goes on, as there is a client to count it for that
+/// nobody made up. The client, and whether it speaks TLS; none where nobody is believed.
+fn believed(
+    context: &RequestContext,
+    listener: &ListenerRoutes,
+    request: &RequestHead<'_, '_>,
+) -> Option<(IpAddr, bool)> {
+    let Naming { kind, trusted } = listener.naming.as_ref()?;
+    trusted.iter().any(|prefix| prefix.contains(context.client)).then_some(())?;
+    let (names, scheme) = match kind {
+        Kind::XForwardedFor => ("x-forwarded-for", "x-forwarded-proto"),
+        Kind::Forwarded => ("forwarded", "forwarded"),
+    };
+    let told = forwarded::scheme(request.fields.each(scheme), *kind);
+    let Resolved { client, fault } =
+        forwarded::resolve(context.client, request.fields.each(names), *kind, trusted);
+    if let Some(fault) = fault {
+        listener.tally.of(context.worker).client_faults[fault as usize].one();
+    }
+    Some((client, told.unwrap_or(context.tls)))
 }
 
 /// Notes what the choice needs and drops what must not pass, in one walk over the fields.
@@ -152,12 +182,19 @@ fn strip_cookie(codec: &CookieCodec, request: &RequestHead<'_, '_>, lines: u128,
     }
 }
 
-/// Tells the backend who the client is, by which scheme and which host it came.
-fn name_client(connection: &Connection, request: &RequestHead<'_, '_>, host: &[u8], edits: &mut Edits<'_>) {
+/// Tells the backend who the client is, by which scheme and which host it came: one address, which was found out by the
+/// rules above. The list by which proxies told it is not passed on; a backend would have to know whom to trust in it.
+fn name_client(
+    context: &RequestContext,
+    connection: &Connection,
+    request: &RequestHead<'_, '_>,
+    host: &[u8],
+    edits: &mut Edits<'_>,
+) {
     edits.begin("X-Forwarded-For");
-    edits.value_with(|out| line::address(out, connection.client_ip()));
+    edits.value_with(|out| line::address(out, context.client));
     edits.finish();
-    edits.add("X-Forwarded-Proto", if connection.is_tls() { b"https" } else { b"http" });
+    edits.add("X-Forwarded-Proto", if context.tls { b"https" } else { b"http" });
     if !host.is_empty() {
         edits.add("X-Forwarded-Host", host);
     }

@@ -36,7 +36,11 @@ pub struct RequestContext {
     /// Who counts for it.
     pub(super) worker: usize,
     pub(super) route: Option<usize>,
+    /// Who connected: the client, or the last proxy in front.
+    pub(super) peer: IpAddr,
+    /// Who is asked for, by the word of trusted proxies where there are any.
     pub(super) client: IpAddr,
+    /// Whether the client speaks TLS: with the edge, or with the nearest trusted proxy by its word.
     pub(super) tls: bool,
     pub(super) request_id: u64,
     pub(super) class: (ClientClass, Why),
@@ -71,6 +75,7 @@ impl RequestContext {
             listener: edge.listener,
             worker: edge.worker,
             route: None,
+            peer: connection.peer.ip(),
             client: connection.client_ip(),
             tls: connection.is_tls(),
             request_id: edge.shared.request_ids.next(),

@@ -1,6 +1,7 @@
 //! What requests, pins and listeners tell at a scrape.
 
 use super::Shared;
+use crate::client_addr::forwarded::Fault;
 use crate::metrics::names::{self, Family};
 use crate::metrics::reasons::REASONS;
 use crate::metrics::tally::{CONNECTION_REFUSALS, CONNECTS, FAILURES, STATUS_CLASSES, WAITS};
@@ -28,12 +29,13 @@ impl Figures {
     }
 }
 
-const FAMILIES: [&Family; 32] = [
+const FAMILIES: [&Family; 33] = [
     &names::REQUESTS,
     &names::REQUEST_DURATION,
     &names::REQUEST_BODY_BYTES,
     &names::RESPONSE_BODY_BYTES,
     &names::REFUSED_REQUESTS,
+    &names::CLIENT_HEADER_FAULTS,
     &names::REQUEST_FAILURES,
     &names::RETRIES,
     &names::WAITS,
@@ -104,7 +106,14 @@ fn listeners(samples: &mut Samples, snapshot: &Snapshot) {
         samples.count(&names::DOWNSTREAM_CONNECTIONS_TOTAL, &[name], accepted);
         for (place, reason) in CONNECTION_REFUSALS.iter().enumerate() {
             let refused = tally.total(|tally| tally.connections_refused.reason(place));
-            samples.count(&names::DOWNSTREAM_CONNECTIONS_REFUSED, &[name, reason], refused);
+            // A series that is there from the start shows its first increase.
+            if refused > 0 || matches!(*reason, "limit" | "tls_handshake") {
+                samples.count(&names::DOWNSTREAM_CONNECTIONS_REFUSED, &[name, reason], refused);
+            }
+        }
+        for fault in Fault::ALL.iter().filter(|_| listener.naming.is_some()) {
+            let faults = tally.total(|tally| &tally.client_faults[*fault as usize]);
+            samples.count(&names::CLIENT_HEADER_FAULTS, &[name, fault.reason()], faults);
         }
         for (place, reason) in REASONS.iter().enumerate() {
             let refused = tally.total(|tally| tally.refused.reason(place));
@@ -114,7 +123,6 @@ fn listeners(samples: &mut Samples, snapshot: &Snapshot) {
         }
         for (place, class) in STATUS_CLASSES.iter().enumerate() {
             let count = tally.total(|tally| tally.unrouted.class(place));
-            // A series that is there from the start shows its first increase.
             if count > 0 || *class == "4xx" {
                 samples.count(&names::REQUESTS, &[name, "", "", "", class], count);
             }

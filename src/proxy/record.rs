@@ -94,6 +94,7 @@ fn write(shared: &Shared, context: &RequestContext, summary: &Summary, (class, w
         route: route.map(|route| &*route.name),
         pool: context.targets().map(|pool| &*pool.name),
         group: group.map(|group| &*group.name),
+        peer: Some(context.peer).filter(|peer| *peer != context.client),
         client: context.client,
         key: context.selection.as_ref().and_then(|selection| selection.key()),
         class: group.map(|_| class.name()),
@@ -134,6 +135,7 @@ pub(super) fn refused(edge: &Edge, connection: &Connection, refusal: Refusal) ->
         log.write(&Entry {
             request_id,
             listener: listener.map(|listener| &*listener.name),
+            peer: Some(connection.peer.ip()).filter(|peer| *peer != connection.client_ip()),
             client: connection.client_ip(),
             status: refusal.status(),
             failure: Some(refusal.reason()),

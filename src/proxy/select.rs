@@ -4,7 +4,7 @@ use super::context::{Next, RequestContext};
 use super::{Shared, rescue};
 use crate::clock::Millis;
 use crate::engine::handler::{BackendEnd, Binding, Bindings, Choice, Failure, Target};
-use crate::engine::upstream::{ConnectError, connect, keep_idle};
+use crate::engine::upstream::{Announce, ConnectError, connect, keep_idle};
 use crate::metrics::tally::WaitedFor;
 use crate::persistence::{AfterFailure, Decision, Outcome, Refusal, Selection, Wait, WaitReason};
 use crate::pool::{AdminState, DownCause, Fitness, Health};
@@ -236,7 +236,8 @@ fn target(
     }
     let endpoint = targets.endpoint(backend)?;
     let address = endpoint.socket()?;
-    Some(Target { origin: endpoint.origin.clone(), address, connect_within, binding, last })
+    let (origin, client) = (endpoint.origin.clone(), context.client);
+    Some(Target { origin, address, client, connect_within, binding, last })
 }
 
 /// The engine's name for a pool's bindings.
@@ -260,8 +261,8 @@ async fn hold(shared: &Shared, context: &RequestContext, pool: usize, wait: &Wai
     let mut news = shared.news.listen();
     let targets = context.snapshot.pools.get(pool);
     let endpoint = targets.and_then(|targets| {
-        let keep = targets.binds != Binds::Always;
-        Some((targets.endpoint(&wait.backend)?, keep))
+        let endpoint = targets.endpoint(&wait.backend)?;
+        Some((endpoint, targets.binds != Binds::Always && !endpoint.origin.announces))
     });
     let live = &wait.backend.live;
     let expected = match wait.reason {
@@ -300,7 +301,7 @@ async fn trial_connect(shared: &Shared, endpoint: &Endpoint, limit: Duration, ke
     // One at a time: a thousand requests that wait must not become a thousand connects.
     let Ok(_turn) = endpoint.trial.try_acquire() else { return };
     let limit = limit.min(endpoint.origin.patience.connect);
-    if let Ok(stream) = connect(&endpoint.origin, address, limit).await {
+    if let Ok(stream) = connect(&endpoint.origin, address, limit, Announce::Edge).await {
         reached(shared, endpoint);
         if keep {
             keep_idle(&endpoint.origin, address, stream);

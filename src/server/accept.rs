@@ -3,7 +3,7 @@
 //! The loop is our own. Pingora's gives each connection a digest of its addresses, two watches, a timer, a task around
 //! the task and a clock that is read at every wait, none of which is needed here. TLS is Pingora's.
 
-use super::active::{Active, Place};
+use super::active::{Active, ClientPlace, Place};
 use super::opening::{Opened, Opening, Unopened};
 use crate::client_addr::canonical;
 use crate::engine::stream::Downstream;
@@ -36,6 +36,8 @@ pub(super) struct Site<H> {
     pub(super) address: SocketAddr,
     pub(super) handler: Arc<H>,
     pub(super) settings: Arc<Settings>,
+    /// The bound on this listener's connections, where it has one of its own.
+    pub(super) bound: Option<Active>,
     pub(super) opening: Opening,
     pub(super) tally: Arc<PerWorker<ListenerTally>>,
 }
@@ -49,9 +51,12 @@ pub(super) struct Acceptance {
     pub(super) stopping: watch::Receiver<bool>,
 }
 
-/// A place and its count: dropped on the worker that counted it.
+/// Its places and its count: dropped on the worker that counted it.
 struct Entered {
     _place: Place,
+    _on_listener: Option<Place>,
+    /// The client's, once it is known.
+    client: Option<ClientPlace>,
     tally: Arc<PerWorker<ListenerTally>>,
     worker: usize,
 }
@@ -95,11 +100,17 @@ impl<H: Handler> Site<H> {
     /// Serves a connection in a task of its own.
     fn spawn(&self, acceptance: &Acceptance, stream: TcpStream, peer: SocketAddr) {
         let connection = self.connection(&stream, peer);
-        let Some(place) = self.enter(acceptance, connection.peer.ip()) else { return };
+        let mut place = match self.enter(acceptance, connection.peer.ip()) {
+            Ok(place) => place,
+            Err(reason) => {
+                self.tally.of(acceptance.number).connections_refused.one(reason);
+                return;
+            }
+        };
         let (handler, settings) = (self.handler.clone(), self.settings.clone());
         let worker = acceptance.worker.clone();
         if self.opening.is_open() {
-            let serving = serve(Downstream::Plain(stream), connection, handler, settings, worker);
+            let serving = serve(Downstream::Plain(stream), None, connection, handler, settings, worker);
             tokio::spawn(async move {
                 serving.await;
                 drop(place);
@@ -109,27 +120,34 @@ impl<H: Handler> Site<H> {
         let (opening, acceptance) = (self.opening.clone(), acceptance.clone());
         tokio::spawn(async move {
             match Box::pin(opening.open(stream, connection, &acceptance)).await {
-                Ok(Opened { stream, connection }) => {
+                Ok(Opened { stream, connection, first, place: client }) => {
                     drop(acceptance);
-                    serve(stream, connection, handler, settings, worker).await;
+                    place.client = client;
+                    serve(stream, first, connection, handler, settings, worker).await;
                 }
                 Err(Unopened::Refused(reason)) => {
                     place.tally.of(place.worker).connections_refused.one(reason);
                 }
-                Err(Unopened::Stopping) => {}
+                Err(Unopened::Gone | Unopened::Stopping) => {}
             }
             drop(place);
         });
     }
 
-    fn enter(&self, acceptance: &Acceptance, peer: IpAddr) -> Option<Entered> {
-        let tally = self.tally.of(acceptance.number);
-        let Some(place) = acceptance.active.enter(peer) else {
-            tally.connections_refused.one("limit");
-            return None;
-        };
-        tally.accepted.one();
-        Some(Entered { _place: place, tally: self.tally.clone(), worker: acceptance.number })
+    /// Takes what places a connection needs, or says why it is refused.
+    fn enter(&self, acceptance: &Acceptance, peer: IpAddr) -> Result<Entered, &'static str> {
+        if let Some(reason) = self.opening.refuses(peer) {
+            return Err(reason);
+        }
+        let place = acceptance.active.enter().ok_or("limit")?;
+        let on_listener = self.bound.as_ref().map(|bound| bound.enter().ok_or("listener_limit"));
+        // Where there is more to come, who the client is may come with it.
+        let client = if self.opening.is_open() { self.opening.admit(peer)? } else { None };
+        let (tally, worker) = (self.tally.clone(), acceptance.number);
+        let entered =
+            Entered { _place: place, _on_listener: on_listener.transpose()?, client, tally, worker };
+        entered.tally.of(worker).accepted.one();
+        Ok(entered)
     }
 
     fn connection(&self, stream: &TcpStream, mut peer: SocketAddr) -> Connection {

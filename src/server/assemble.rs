@@ -1,7 +1,10 @@
 //! From configured values to the objects that requests meet.
 
 use super::tls;
-use crate::config::{Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, ProbeCheck, UpstreamTls};
+use crate::client_addr::forwarded::Kind;
+use crate::config::{
+    ClientHeader, Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, ProbeCheck, UpstreamTls,
+};
 use crate::engine::upstream::{Origin, OriginTls, Patience};
 use crate::health::{Check, HttpCheck, Observed, Probe, Thresholds};
 use crate::id::{Interner, TooManyNames};
@@ -14,8 +17,8 @@ use crate::persistence::{Outcome, Selector, SelectorLive};
 use crate::pool::{Backend, BackendLive, Node, NodeLive, Pool};
 use crate::route::{RouteSpec, RouteTable};
 use crate::snapshot::{
-    Address, Binds, Endpoint, EndpointRules, GroupTraffic, ListenerRoutes, PoolTargets, Route, RouteGroup,
-    Snapshot,
+    Address, Binds, Endpoint, EndpointRules, GroupTraffic, ListenerRoutes, Naming, PoolTargets, Route,
+    RouteGroup, Snapshot,
 };
 use parking_lot::Mutex;
 use pingora::listeners::tls::Acceptor;
@@ -172,7 +175,7 @@ fn assemble_pool(
                 slow_start: config.slow_start,
                 live: Arc::new(BackendLive::new()),
             }),
-            Arc::new(Origin::new(tls, patience, keep_idle)),
+            Arc::new(Origin::new(tls, patience, keep_idle).announcing(config.proxy_protocol)),
             addresses[backend.node].clone(),
             rules,
         ));
@@ -267,7 +270,18 @@ fn listener_routes(config: &Config, workers: usize) -> Result<Vec<ListenerRoutes
         let table =
             RouteTable::build(specs.collect()).map_err(|_| AssemblyError::Routes(listener.name.clone()))?;
         let tally = Arc::new(PerWorker::new(workers, ListenerTally::default));
-        listeners.push(ListenerRoutes { name: listener.name.as_str().into(), table, tally });
+        listeners.push(ListenerRoutes {
+            name: listener.name.as_str().into(),
+            table,
+            naming: listener.client_header.map(|header| Naming {
+                kind: match header {
+                    ClientHeader::XForwardedFor => Kind::XForwardedFor,
+                    ClientHeader::Forwarded => Kind::Forwarded,
+                },
+                trusted: listener.trusted_proxies.clone(),
+            }),
+            tally,
+        });
     }
     Ok(listeners)
 }

@@ -18,6 +18,7 @@ mod groups;
 mod listen;
 mod offline;
 mod opening;
+mod preface;
 mod resolve;
 mod tls;
 mod vitals;
@@ -130,7 +131,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         }
         tokio::spawn(resolve::keep_resolved(assembled.addresses, stopping.clone()));
         tokio::spawn(sweep_pins(shared.clone(), stopping.clone()));
-        let active = Active::new("limits.connections", config.limits.connections, None);
+        let active = Active::new("limits.connections", config.limits.connections);
         let beat = Arc::new(Heartbeats::new(clock.clone(), threads));
         let mut workers = Workers::start(config, &shared, &acceptors, sockets, &active, &stopping, &beat)
             .map_err(StartError::System)?;

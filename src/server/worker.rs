@@ -1,14 +1,15 @@
 //! Worker threads.
 
 use super::accept::{Acceptance, Accepting, Site};
-use super::active::Active;
+use super::active::{Active, Clients};
 use super::admin_port::AdminPort;
 use super::listen::Bound;
 use super::opening::Opening;
+use super::preface::Preface;
 use super::vitals::Heartbeats;
 use super::{event, event_aside};
 use crate::admin::Admin;
-use crate::config::{Config, ListenerLimits};
+use crate::config::{ClientPrefixes, Config, Listener, ListenerLimits, ProxyProtocol};
 use crate::engine::deadline::SWEEP_INTERVAL;
 use crate::engine::upstream::sweep_idle;
 use crate::engine::{Handler, Settings, Worker};
@@ -72,6 +73,32 @@ fn settings(limits: &ListenerLimits, keepalive: Duration) -> Arc<Settings> {
     })
 }
 
+/// What the connections of a listener go through, on any of its addresses and workers.
+fn opening(listener: &Listener, acceptor: Option<Arc<Acceptor>>) -> Opening {
+    let limit = listener.limits.header_timeout;
+    let preface = |required| Arc::new(Preface::new(&listener.trusted_proxies, required, limit));
+    let clients = listener.limits.connections_per_client.map(|each| {
+        let what = format!("connections_per_client of listener {}", listener.name);
+        Clients::new(what, each.limit, each.prefixes)
+    });
+    Opening {
+        preface: match listener.proxy_protocol {
+            ProxyProtocol::Off => None,
+            ProxyProtocol::Accept => Some(preface(false)),
+            ProxyProtocol::Require => Some(preface(true)),
+        },
+        clients,
+        acceptor,
+        limit,
+    }
+}
+
+/// The bound on a listener's connections, where it has one of its own.
+fn bound(listener: &Listener) -> Option<Active> {
+    let most = listener.limits.connections?;
+    Some(Active::new(format!("listeners.{}.limits.connections", listener.name), most))
+}
+
 impl Workers {
     pub(super) fn start(
         config: &Config,
@@ -84,6 +111,9 @@ impl Workers {
     ) -> std::io::Result<Self> {
         let settings: Vec<_> =
             config.listeners.iter().map(|listener| settings(&listener.limits, listener.keepalive)).collect();
+        let openings: Vec<_> =
+            config.listeners.iter().zip(acceptors).map(|(each, tls)| opening(each, tls.clone())).collect();
+        let bounds: Vec<_> = config.listeners.iter().map(self::bound).collect();
         let listening = bound
             .iter()
             .map(|bound| (config.listeners[bound.listener].name.clone(), bound.address))
@@ -97,10 +127,8 @@ impl Workers {
                     address,
                     handler: Arc::new(Edge { listener, worker, shared: shared.clone() }),
                     settings: settings[listener].clone(),
-                    opening: Opening {
-                        acceptor: acceptors[listener].clone(),
-                        limit: settings[listener].head_timeout,
-                    },
+                    bound: bounds[listener].clone(),
+                    opening: openings[listener].clone(),
                     tally: snapshot.listeners[listener].tally.clone(),
                 };
                 share.push(Accepting { socket, site });
@@ -143,17 +171,24 @@ impl Workers {
                 let Some(Bound { address, sockets, .. }) = port.bound(&mut finished).await else { return };
                 info!("metrics are at http://{address}/metrics");
                 event_aside(serde_json::json!({ "event": "admin_listening", "address": address }));
+                let everyone = ClientPrefixes { ipv4: 32, ipv6: 128 };
+                let clients = Clients::new("the admin listener", ADMIN_CONNECTIONS_EACH, everyone);
                 let site = || Site {
                     address,
                     handler: handler.clone(),
                     settings: settings.clone(),
-                    opening: Opening { acceptor: None, limit: settings.head_timeout },
+                    bound: None,
+                    opening: Opening {
+                        preface: None,
+                        clients: Some(clients.clone()),
+                        acceptor: None,
+                        limit: settings.head_timeout,
+                    },
                     tally: tally.clone(),
                 };
                 let accepting =
                     sockets.into_iter().map(|socket| Accepting { socket, site: site() }).collect();
-                let active =
-                    Active::new("the admin listener", ADMIN_CONNECTIONS, Some(ADMIN_CONNECTIONS_EACH));
+                let active = Active::new("the admin listener", ADMIN_CONNECTIONS);
                 let stop_flag = Arc::new(AtomicBool::new(false));
                 let stopping = finished.clone();
                 work(Share {

@@ -79,7 +79,7 @@ impl<'h, 'b> Fields<'h, 'b> {
     }
 
     /// The values of every line called `name`, in order; case does not matter.
-    pub fn each<'n>(&self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'h, 'b, 'n> {
+    pub fn each<'n>(&self, name: &'n str) -> impl DoubleEndedIterator<Item = &'b [u8]> + use<'h, 'b, 'n> {
         self.list.iter().filter(move |field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
 

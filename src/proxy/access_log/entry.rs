@@ -15,6 +15,8 @@ pub(in crate::proxy) struct Entry<'a> {
     pub(in crate::proxy) route: Option<&'a str>,
     pub(in crate::proxy) pool: Option<&'a str>,
     pub(in crate::proxy) group: Option<&'a str>,
+    /// Who connected, where that is not the client.
+    pub(in crate::proxy) peer: Option<IpAddr>,
     pub(in crate::proxy) client: IpAddr,
     pub(in crate::proxy) key: Option<Key>,
     pub(in crate::proxy) class: Option<&'static str>,
@@ -69,6 +71,7 @@ impl Entry<'_> {
             route: None,
             pool: None,
             group: None,
+            peer: None,
             client: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             key: None,
             class: None,
@@ -107,6 +110,10 @@ impl Entry<'_> {
 
     fn write_json_client(&self, line: &mut Vec<u8>) {
         json_string!(line, "client", Some(self.client), line::address);
+        // Most have none, and a field that is always null is only read over.
+        if self.peer.is_some() {
+            json_string!(line, "peer", self.peer, line::address);
+        }
         json_string!(line, "key", &self.key, line::key);
         json_string!(line, "class", self.class, word);
         json_string!(line, "why", self.why, word);
@@ -149,6 +156,7 @@ impl Entry<'_> {
         name_if_any(line, text!("node"), self.node);
         word_if_any(line, text!("outcome"), self.outcome);
         name_if_any(line, text!("path"), Some(self.path));
+        if_any(line, text!("peer"), self.peer, line::address);
         name_if_any(line, text!("pool"), self.pool);
         milliseconds(line, text!("queue_ms"), self.times.queue);
         number(line, text!("request_bytes"), self.request_bytes);
