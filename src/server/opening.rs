@@ -1,10 +1,11 @@
 //! What a connection goes through between being accepted and its first request.
 
 use super::accept::Acceptance;
+use super::handshake::{Protocol, Shaken, shake_hands};
+use super::tls::TlsListener;
+use crate::engine::Connection;
 use crate::engine::stream::Downstream;
-use crate::engine::{Connection, TlsFacts};
 use log::debug;
-use pingora::listeners::tls::Acceptor;
 use pingora::protocols::l4::stream::Stream as L4Stream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::net::TcpStream;
 pub(super) struct Opened {
     pub(super) stream: Downstream,
     pub(super) connection: Connection,
+    pub(super) protocol: Protocol,
 }
 
 /// Why a connection did not become ready.
@@ -27,7 +29,7 @@ pub(super) enum Unopened {
 /// What every connection of a socket has to go through.
 #[derive(Clone)]
 pub(super) struct Opening {
-    pub(super) acceptor: Option<Arc<Acceptor>>,
+    pub(super) tls: Option<Arc<TlsListener>>,
     /// How long each step may take.
     pub(super) limit: Duration,
 }
@@ -35,7 +37,7 @@ pub(super) struct Opening {
 impl Opening {
     /// Whether connections are ready as they are.
     pub(super) fn is_open(&self) -> bool {
-        self.acceptor.is_none()
+        self.tls.is_none()
     }
 
     /// Makes a connection ready.
@@ -47,33 +49,20 @@ impl Opening {
     ) -> Result<Opened, Unopened> {
         let mut stopping = acceptance.stopping.clone();
         let steps = async {
-            let Some(acceptor) = &self.acceptor else { return Ok(Downstream::Plain(stream)) };
-            let (stream, facts) = shake_hands(acceptor, stream, self.limit).await.map_err(|why| {
+            let Some(tls) = &self.tls else { return Ok((Downstream::Plain(stream), Protocol::Http1)) };
+            let shaken = shake_hands(tls, L4Stream::from(stream), self.limit).await;
+            let Shaken { stream, facts, protocol } = shaken.map_err(|unshaken| {
                 // Whoever sends garbage must not be able to fill the log.
-                debug!("TLS handshake with {} failed: {why}", connection.peer);
-                Unopened::Refused("tls_handshake")
+                debug!("TLS handshake with {} failed: {}", connection.peer, unshaken.why);
+                Unopened::Refused(unshaken.reason)
             })?;
             connection.tls = Some(Arc::new(facts));
-            Ok(stream)
+            Ok((stream, protocol))
         };
-        let stream = tokio::select! {
-            stream = steps => stream?,
+        let (stream, protocol) = tokio::select! {
+            opened = steps => opened?,
             _ = stopping.wait_for(|stopping| *stopping) => return Err(Unopened::Stopping),
         };
-        Ok(Opened { stream, connection })
-    }
-}
-
-/// Carries out the TLS handshake within `limit`.
-async fn shake_hands(
-    acceptor: &Acceptor,
-    stream: TcpStream,
-    limit: Duration,
-) -> Result<(Downstream, TlsFacts), String> {
-    let handshake = Box::pin(acceptor.tls_handshake(L4Stream::from(stream)));
-    match tokio::time::timeout(limit, handshake).await {
-        Ok(Ok(stream)) => Ok((Downstream::Tls(Box::new(stream)), TlsFacts::default())),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("not done within {limit:?}")),
+        Ok(Opened { stream, connection, protocol })
     }
 }
