@@ -6,7 +6,7 @@ use crate::engine::stream::Downstream;
 use pingora::protocols::l4::stream::Stream as L4Stream;
 use pingora::protocols::{ALPN, Ssl};
 use std::time::Duration;
-use tokio_rustls::rustls;
+use tokio_rustls::rustls::{self, CertificateError};
 
 /// What is spoken on a connection, as its handshake agreed (RFC 7301).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,15 +59,16 @@ pub(super) async fn shake_hands(
     Ok(Shaken { stream: Downstream::Tls(Box::new(stream)), facts, protocol })
 }
 
-/// Whether it was the client's certificate that was not accepted.
+/// Whether it was the client's certificate that was not accepted. Pingora keeps of rustls' error only what it says, so
+/// that is compared with what rustls says.
 fn reason(error: &pingora::Error) -> &'static str {
-    let cause = error.root_cause().downcast_ref::<std::io::Error>();
-    let cause =
-        cause.and_then(std::io::Error::get_ref).and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    match cause {
-        Some(rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_)) => {
-            "client_certificate"
-        }
-        _ => "tls_handshake",
+    let said = error.to_string();
+    let missing = rustls::Error::NoCertificatesPresented.to_string();
+    let unacceptable = rustls::Error::InvalidCertificate(CertificateError::Expired).to_string();
+    let unacceptable = unacceptable.split(':').next().unwrap_or(&unacceptable);
+    if said.contains(&missing) || said.contains(unacceptable) {
+        "client_certificate"
+    } else {
+        "tls_handshake"
     }
 }

@@ -230,6 +230,25 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_told_once() {
+        use crate::server::tls::files::Kind;
+        let expiry = |file: &str, kind, at| Expiry { file: file.to_owned(), kind, at };
+        let told = Told::pool("app");
+        told.expire(vec![
+            expiry("b.pem", Kind::Certificate, 3),
+            expiry("a.pem", Kind::Authorities, 2),
+            expiry("b.pem", Kind::Certificate, 1),
+            expiry("b.pem", Kind::Authorities, 4),
+        ]);
+        let expected = [
+            expiry("a.pem", Kind::Authorities, 2),
+            expiry("b.pem", Kind::Authorities, 4),
+            expiry("b.pem", Kind::Certificate, 1),
+        ];
+        assert_eq!(**told.expiries(), expected);
+    }
+
+    #[test]
     fn what_is_broken_is_kept_said_once_and_counted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.pem");

@@ -84,6 +84,13 @@ impl PoolTls {
                 part.endpoints.push(endpoint);
                 continue;
             }
+            if !settings.verify {
+                let server_name = &settings.server_name;
+                warn!(
+                    "pool {name}: the certificate of {server_name} is not verified: whoever can stand between reads \
+                     everything"
+                );
+            }
             let made = made.made(&settings)?;
             expiries.extend(made.expiries);
             let (endpoints, content) = (vec![endpoint], Mutex::new(made.content));
@@ -95,21 +102,26 @@ impl PoolTls {
     }
 }
 
+impl Part {
+    fn files(&self) -> Vec<PathBuf> {
+        let identity = self.settings.identity.iter().flat_map(pair);
+        identity.chain(self.settings.ca.clone()).collect()
+    }
+}
+
 impl Secured for PoolTls {
     fn files(&self) -> Vec<PathBuf> {
-        let of = |part: &Part| {
-            let identity = part.settings.identity.iter().flat_map(pair);
-            identity.chain(part.settings.ca.clone()).collect::<Vec<_>>()
-        };
-        self.parts.iter().flat_map(of).collect()
+        self.parts.iter().flat_map(Part::files).collect()
     }
 
     fn renew(&self, origins: &mut Origins) -> Result<bool, Problem> {
-        // All of them before one is put to use: a pool is not reached by half of its new files.
+        // All of them before one is put to use: a pool is not reached by half of its new files. The system's own
+        // authorities are no files of the pool's.
+        let parts: Vec<&Part> = self.parts.iter().filter(|part| !part.files().is_empty()).collect();
         let made: Vec<Made> =
-            self.parts.iter().map(|part| origins.made(&part.settings)).collect::<Result<_, _>>()?;
+            parts.iter().map(|part| origins.made(&part.settings)).collect::<Result<_, _>>()?;
         let mut renewed = false;
-        for (part, made) in self.parts.iter().zip(&made) {
+        for (part, made) in parts.into_iter().zip(&made) {
             let mut content = part.content.lock();
             if *content != made.content {
                 *content = made.content;
@@ -141,10 +153,6 @@ fn make(settings: &UpstreamTls) -> Result<Made, Problem> {
     let builder = if settings.verify {
         builder.with_root_certificates(roots(settings, &mut reading)?)
     } else {
-        warn!(
-            "the certificate of {} is not verified: whoever can stand between reads everything",
-            settings.server_name
-        );
         builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider)))
     };
     let config = match &settings.identity {

@@ -83,11 +83,9 @@ fn clients_get_a_key_that_they_understand_by_every_version_that_is_spoken() {
         assert!(said.contains(&format!("subject=CN = {expected}\n")), "{arguments:?}: {said}");
         assert!(said.contains("HTTP/1.1 200 "), "{arguments:?}: {said}");
     }
-    // Renegotiation is not spoken.
-    assert!(ask(&["-tls1_2"]).contains("No ALPN negotiated"));
     assert!(ask(&["-tls1_3", "-alpn", "h3,http/1.1"]).contains("ALPN protocol: http/1.1"));
     let said = ask(&["-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0"]);
-    assert!(said.contains("alert protocol version") && !said.contains("HTTP/1.1"), "{said}");
+    assert!(said.contains("SSL alert number") && !said.contains("HTTP/1.1"), "{said}");
 }
 
 #[test]
