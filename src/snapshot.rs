@@ -37,6 +37,8 @@ pub struct Snapshot {
     pub groups: Vec<GroupTraffic>,
     /// Who is where.
     pub selector: Selector,
+    /// Fields that only the edge may write, on any listener: backends believe what they say.
+    pub own_fields: Vec<Box<str>>,
 }
 
 /// What is counted for a persistence group.
@@ -61,6 +63,8 @@ pub struct ListenerRoutes {
     pub table: RouteTable,
     /// Who may name the client in a field, where that is believed.
     pub naming: Option<Naming>,
+    /// The field that tells backends the subject of a client's certificate.
+    pub subject_header: Option<Box<str>>,
     /// What is counted for it.
     pub tally: Arc<PerWorker<ListenerTally>>,
 }

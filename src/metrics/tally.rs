@@ -56,9 +56,10 @@ impl ByReason {
 /// Why connections end before a request.
 pub const CONNECTION_REFUSALS: &[&str] = &[
     "limit",
-    "tls_handshake",
     "listener_limit",
     "client_limit",
+    "tls_handshake",
+    "client_certificate",
     "untrusted_proxy",
     "proxy_header",
     "proxy_header_missing",

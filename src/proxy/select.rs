@@ -236,7 +236,7 @@ fn target(
     }
     let endpoint = targets.endpoint(backend)?;
     let address = endpoint.socket()?;
-    let (origin, client) = (endpoint.origin.clone(), context.client);
+    let (origin, client) = (endpoint.origin(), context.client);
     Some(Target { origin, address, client, connect_within, binding, last })
 }
 
@@ -262,7 +262,7 @@ async fn hold(shared: &Shared, context: &RequestContext, pool: usize, wait: &Wai
     let targets = context.snapshot.pools.get(pool);
     let endpoint = targets.and_then(|targets| {
         let endpoint = targets.endpoint(&wait.backend)?;
-        Some((endpoint, targets.binds != Binds::Always && !endpoint.origin.announces))
+        Some((endpoint, targets.binds != Binds::Always && !endpoint.origin().announces))
     });
     let live = &wait.backend.live;
     let expected = match wait.reason {
@@ -300,11 +300,12 @@ async fn trial_connect(shared: &Shared, endpoint: &Endpoint, limit: Duration, ke
     let Some(address) = endpoint.socket() else { return };
     // One at a time: a thousand requests that wait must not become a thousand connects.
     let Ok(_turn) = endpoint.trial.try_acquire() else { return };
-    let limit = limit.min(endpoint.origin.patience.connect);
-    if let Ok(stream) = connect(&endpoint.origin, address, limit, Announce::Edge).await {
+    let origin = endpoint.origin();
+    let limit = limit.min(origin.patience.connect);
+    if let Ok(stream) = connect(&origin, address, limit, Announce::Edge).await {
         reached(shared, endpoint);
         if keep {
-            keep_idle(&endpoint.origin, address, stream);
+            keep_idle(&origin, address, stream);
         }
     }
 }

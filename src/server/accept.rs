@@ -4,6 +4,7 @@
 //! the task and a clock that is read at every wait, none of which is needed here. TLS is Pingora's.
 
 use super::active::{Active, ClientPlace, Place};
+use super::handshake::Protocol;
 use super::opening::{Opened, Opening, Unopened};
 use crate::client_addr::canonical;
 use crate::engine::stream::Downstream;
@@ -120,11 +121,13 @@ impl<H: Handler> Site<H> {
         let (opening, acceptance) = (self.opening.clone(), acceptance.clone());
         tokio::spawn(async move {
             match Box::pin(opening.open(stream, connection, &acceptance)).await {
-                Ok(Opened { stream, connection, first, place: client }) => {
+                Ok(Opened { stream, connection, first, place: client, protocol: Protocol::Http1 }) => {
                     drop(acceptance);
                     place.client = client;
                     serve(stream, first, connection, handler, settings, worker).await;
                 }
+                // It is not offered (`TlsListener`), so no client can choose it.
+                Ok(Opened { protocol: Protocol::Http2, .. }) => {}
                 Err(Unopened::Refused(reason)) => {
                     place.tally.of(place.worker).connections_refused.one(reason);
                 }

@@ -2,12 +2,13 @@
 
 use super::accept::Acceptance;
 use super::active::{ClientPlace, Clients};
+use super::handshake::{Protocol, Shaken, shake_hands};
 use super::preface::{Preface, Unfit};
+use super::tls::TlsListener;
+use crate::engine::Connection;
 use crate::engine::buffer::Buffer;
 use crate::engine::stream::Downstream;
-use crate::engine::{Connection, TlsFacts};
 use log::debug;
-use pingora::listeners::tls::Acceptor;
 use pingora::protocols::l4::stream::Stream as L4Stream;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tokio::net::TcpStream;
 pub(super) struct Opened {
     pub(super) stream: Downstream,
     pub(super) connection: Connection,
+    pub(super) protocol: Protocol,
     /// What was read of the first request already.
     pub(super) first: Option<Buffer>,
     /// The client's place, where its connections are bounded.
@@ -50,7 +52,7 @@ pub(super) struct Opening {
     pub(super) preface: Option<Arc<Preface>>,
     /// The bound on each client's connections, where there is one.
     pub(super) clients: Option<Clients>,
-    pub(super) acceptor: Option<Arc<Acceptor>>,
+    pub(super) tls: Option<Arc<TlsListener>>,
     /// How long each step may take.
     pub(super) limit: Duration,
 }
@@ -58,7 +60,7 @@ pub(super) struct Opening {
 impl Opening {
     /// Whether connections are ready as they are.
     pub(super) fn is_open(&self) -> bool {
-        self.acceptor.is_none() && self.preface.is_none()
+        self.tls.is_none() && self.preface.is_none()
     }
 
     /// What a connection from this address is refused for before it has said anything.
@@ -98,33 +100,21 @@ impl Opening {
         }
         // Not before it is known whose connection it is: those behind one proxy are not one client.
         let place = self.admit(connection.client_ip()).map_err(Unopened::Refused)?;
-        let Some(acceptor) = &self.acceptor else {
-            return Ok(Opened { stream: Downstream::Plain(stream), connection, first, place });
+        let Some(tls) = &self.tls else {
+            let stream = Downstream::Plain(stream);
+            return Ok(Opened { stream, connection, protocol: Protocol::Http1, first, place });
         };
-        let read = first.as_ref().map_or(&[][..], Buffer::bytes);
-        let (stream, facts) = shake_hands(acceptor, stream, read, self.limit).await.map_err(|why| {
+        let mut stream = L4Stream::from(stream);
+        if let Some(read) = first.take() {
+            stream.rewind(read.bytes());
+        }
+        let shaken = shake_hands(tls, stream, self.limit).await;
+        let Shaken { stream, facts, protocol } = shaken.map_err(|unshaken| {
             // Whoever sends garbage must not be able to fill the log.
-            debug!("TLS handshake with {} failed: {why}", connection.peer);
-            Unopened::Refused("tls_handshake")
+            debug!("TLS handshake with {} failed: {}", connection.peer, unshaken.why);
+            Unopened::Refused(unshaken.reason)
         })?;
         connection.tls = Some(Arc::new(facts));
-        Ok(Opened { stream, connection, first: None, place })
-    }
-}
-
-/// Carries out the TLS handshake within `limit`; `read` is what was read of it already.
-async fn shake_hands(
-    acceptor: &Acceptor,
-    stream: TcpStream,
-    read: &[u8],
-    limit: Duration,
-) -> Result<(Downstream, TlsFacts), String> {
-    let mut stream = L4Stream::from(stream);
-    stream.rewind(read);
-    let handshake = Box::pin(acceptor.tls_handshake(stream));
-    match tokio::time::timeout(limit, handshake).await {
-        Ok(Ok(stream)) => Ok((Downstream::Tls(Box::new(stream)), TlsFacts::default())),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("not done within {limit:?}")),
+        Ok(Opened { stream, connection, protocol, first: None, place })
     }
 }

@@ -6,6 +6,7 @@ use super::admin_port::AdminPort;
 use super::listen::Bound;
 use super::opening::Opening;
 use super::preface::Preface;
+use super::tls::TlsListener;
 use super::vitals::Heartbeats;
 use super::{event, event_aside};
 use crate::admin::Admin;
@@ -17,7 +18,6 @@ use crate::metrics::PerWorker;
 use crate::metrics::tally::ListenerTally;
 use crate::proxy::{Edge, Shared};
 use log::{error, info};
-use pingora::listeners::tls::Acceptor;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,7 +74,7 @@ fn settings(limits: &ListenerLimits, keepalive: Duration) -> Arc<Settings> {
 }
 
 /// What the connections of a listener go through, on any of its addresses and workers.
-fn opening(listener: &Listener, acceptor: Option<Arc<Acceptor>>) -> Opening {
+fn opening(listener: &Listener, tls: Option<Arc<TlsListener>>) -> Opening {
     let limit = listener.limits.header_timeout;
     let preface = |required| Arc::new(Preface::new(&listener.trusted_proxies, required, limit));
     let clients = listener.limits.connections_per_client.map(|each| {
@@ -88,7 +88,7 @@ fn opening(listener: &Listener, acceptor: Option<Arc<Acceptor>>) -> Opening {
             ProxyProtocol::Require => Some(preface(true)),
         },
         clients,
-        acceptor,
+        tls,
         limit,
     }
 }
@@ -103,7 +103,7 @@ impl Workers {
     pub(super) fn start(
         config: &Config,
         shared: &Arc<Shared>,
-        acceptors: &[Option<Arc<Acceptor>>],
+        secured: &[Option<Arc<TlsListener>>],
         bound: Vec<Bound>,
         active: &Active,
         stopping: &watch::Receiver<bool>,
@@ -112,7 +112,7 @@ impl Workers {
         let settings: Vec<_> =
             config.listeners.iter().map(|listener| settings(&listener.limits, listener.keepalive)).collect();
         let openings: Vec<_> =
-            config.listeners.iter().zip(acceptors).map(|(each, tls)| opening(each, tls.clone())).collect();
+            config.listeners.iter().zip(secured).map(|(each, tls)| opening(each, tls.clone())).collect();
         let bounds: Vec<_> = config.listeners.iter().map(self::bound).collect();
         let listening = bound
             .iter()
@@ -181,7 +181,7 @@ impl Workers {
                     opening: Opening {
                         preface: None,
                         clients: Some(clients.clone()),
-                        acceptor: None,
+                        tls: None,
                         limit: settings.head_timeout,
                     },
                     tally: tally.clone(),
