@@ -89,11 +89,11 @@ fn tls_to_tls() {
     assert_everybody_is_served_as_themselves(&[&PORTAL[..], &tls].concat());
 }
 
-/// The same people before a proxy that shares its connections: if nobody were taken for somebody else there, the
+/// People before a proxy that shares its connections: if nobody were taken for somebody else there, the
 /// others would show nothing.
 #[track_caller]
 fn assert_people_are_mixed_up(proxy: &[&str]) {
-    let quiet = ["--no-faults", "--seconds", "4", "--patience", "2"];
+    let quiet = ["--crowd", "small", "--no-faults", "--seconds", "4", "--patience", "2"];
     let verdict = verdict(&[proxy, &quiet].concat());
     for something in ["foreign", "shared_connections"] {
         assert!(number(&verdict, something) > 0, "{something}: {verdict:#}");
