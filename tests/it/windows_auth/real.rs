@@ -28,9 +28,7 @@ fn verdict(arguments: &[&str]) -> Value {
     assert!(output.status.success(), "{arguments:?} {}\n{stderr}", output.status);
     let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
     println!("{verdict}");
-    if std::env::var_os("NTLM_SHOW").is_some() {
-        println!("{stderr}");
-    }
+    eprintln!("{stderr}");
     verdict
 }
 
@@ -40,17 +38,8 @@ fn number(verdict: &Value, name: &str) -> u64 {
 }
 
 #[track_caller]
-fn assert_everybody_is_served_as_themselves(downstream: &str, upstream: &str, binding: &str) {
-    let verdict = verdict(&[
-        "--downstream",
-        downstream,
-        "--upstream",
-        upstream,
-        "--binding",
-        binding,
-        "--seconds",
-        "8",
-    ]);
+fn assert_everybody_is_served_as_themselves(arguments: &[&str]) {
+    let verdict = verdict(&[arguments, &["--seconds", "8"]].concat());
     assert_eq!(verdict["alive"], true, "{verdict:#}");
     // An answer under another name; an authenticated connection that served two; a failure without a fault.
     for nothing in ["foreign", "shared_connections", "unexplained"] {
@@ -59,11 +48,11 @@ fn assert_everybody_is_served_as_themselves(downstream: &str, upstream: &str, bi
     // And it was a test.
     for (name, least) in [
         ("concurrent_clients", 200),
-        ("requests", 1000),
-        ("nameless_requests", 100),
+        ("requests", 500),
+        ("nameless_requests", 50),
         ("authenticated_connections", 200),
         ("left_in_the_middle", 1),
-        ("cuts", 10),
+        ("cuts", 3),
         ("kills", 2),
         ("failures_explained", 1),
     ] {
@@ -74,31 +63,37 @@ fn assert_everybody_is_served_as_themselves(downstream: &str, upstream: &str, bi
     }
 }
 
+/// Bound when somebody authenticates, with turns of the balancer that lead elsewhere.
+const NOTICED: [&str; 2] = ["--binding", "auto"];
+/// As a portal has it: bound from the first request, its browsers known by a cookie.
+const PORTAL: [&str; 4] = ["--binding", "always", "--persistence", "cookie"];
+
 #[test]
 fn plain_to_plain() {
-    assert_everybody_is_served_as_themselves("plain", "plain", "auto");
+    assert_everybody_is_served_as_themselves(&NOTICED);
 }
 
 #[test]
 fn plain_to_tls() {
-    assert_everybody_is_served_as_themselves("plain", "tls", "auto");
+    assert_everybody_is_served_as_themselves(&[&NOTICED[..], &["--upstream", "tls"]].concat());
 }
 
 #[test]
 fn tls_to_plain() {
-    assert_everybody_is_served_as_themselves("tls", "plain", "always");
+    assert_everybody_is_served_as_themselves(&[&PORTAL[..], &["--downstream", "tls"]].concat());
 }
 
 #[test]
 fn tls_to_tls() {
-    assert_everybody_is_served_as_themselves("tls", "tls", "always");
+    let tls = ["--downstream", "tls", "--upstream", "tls"];
+    assert_everybody_is_served_as_themselves(&[&PORTAL[..], &tls].concat());
 }
 
-/// The same people before a proxy that shares its connections: if nobody were taken for somebody else there, the
+/// People before a proxy that shares its connections: if nobody were taken for somebody else there, the
 /// others would show nothing.
 #[track_caller]
 fn assert_people_are_mixed_up(proxy: &[&str]) {
-    let quiet = ["--no-faults", "--seconds", "4", "--patience", "2"];
+    let quiet = ["--crowd", "small", "--no-faults", "--seconds", "4", "--patience", "2"];
     let verdict = verdict(&[proxy, &quiet].concat());
     for something in ["foreign", "shared_connections"] {
         assert!(number(&verdict, something) > 0, "{something}: {verdict:#}");
