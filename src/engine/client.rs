@@ -31,8 +31,8 @@ pub(crate) struct Bound {
     pub(super) stream: Option<Upstream>,
 }
 
-/// So many connections that announce their client are kept for one client connection.
-const MOST_OWNED: usize = 8;
+/// So many connections that announce their client are kept for one client connection, whatever it asks for.
+const MOST_OWNED: usize = 4;
 
 /// An upstream connection that announced its client, and therefore serves no other.
 #[derive(Debug)]

@@ -250,7 +250,7 @@ fn plain_node(bytes: &[u8], bare: bool) -> Result<IpAddr, Fault> {
     if port.is_some_and(|port| !hidden(port) && !number(port)) {
         return Err(Fault::Malformed);
     }
-    if name.to_ascii_lowercase() == "unknown" || hidden(name) {
+    if name.eq_ignore_ascii_case("unknown") || hidden(name) {
         return Err(Fault::Unnamed);
     }
     let inner = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));

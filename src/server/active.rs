@@ -1,6 +1,6 @@
 //! How many connections are open, and the bounds on that: of all listeners, of one, of one client.
 
-use crate::client_addr::mask;
+use crate::client_addr::{IpPrefix, mask};
 use crate::config::ClientPrefixes;
 use log::warn;
 use parking_lot::Mutex;
@@ -116,22 +116,35 @@ struct ClientsState {
     what: String,
     limit: usize,
     prefixes: ClientPrefixes,
+    spared: Vec<IpPrefix>,
     hasher: RandomState,
     tables: [Mutex<HashMap<IpAddr, usize>>; SHARDS],
     told: Now,
 }
 
 impl Clients {
-    /// `what` has the bound, for the message that says so. Addresses that share so many leading bits are one client.
-    pub(super) fn new(what: impl Into<String>, limit: usize, prefixes: ClientPrefixes) -> Self {
+    /// `what` has the bound, for the message that says so. Addresses that share so many leading bits are one client;
+    /// those in `spared` are none, but the proxies through which many come.
+    pub(super) fn new(
+        what: impl Into<String>,
+        limit: usize,
+        prefixes: ClientPrefixes,
+        spared: &[IpPrefix],
+    ) -> Self {
         Self(Arc::new(ClientsState {
             what: what.into(),
             limit,
             prefixes,
+            spared: spared.to_vec(),
             hasher: RandomState::new(),
             tables: Default::default(),
             told: Now::default(),
         }))
+    }
+
+    /// Whether nobody counts the connections of this address.
+    pub(super) fn spares(&self, address: IpAddr) -> bool {
+        self.0.spared.iter().any(|prefix| prefix.contains(address))
     }
 
     /// A place for one connection of a client, if it may have one more.
@@ -194,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_client_is_its_prefix_and_leaves_nothing_behind() {
-        let clients = Clients::new("the test", 2, ClientPrefixes { ipv4: 24, ipv6: 64 });
+        let clients = Clients::new("the test", 2, ClientPrefixes { ipv4: 24, ipv6: 64 }, &[]);
         let enter = |address: &str| clients.enter(address.parse().unwrap());
         let held = [enter("192.0.2.1"), enter("192.0.2.2"), enter("2001:db8::1"), enter("2001:db8::2")];
         assert!(held.iter().all(Option::is_some));

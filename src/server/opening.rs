@@ -70,7 +70,8 @@ impl Opening {
 
     /// A place for one more connection of a client; `Ok(None)` where nobody counts them.
     pub(super) fn admit(&self, client: IpAddr) -> Result<Option<ClientPlace>, &'static str> {
-        self.clients.as_ref().map(|clients| clients.enter(client).ok_or("client_limit")).transpose()
+        let clients = self.clients.as_ref().filter(|clients| !clients.spares(client));
+        clients.map(|clients| clients.enter(client).ok_or("client_limit")).transpose()
     }
 
     /// Makes a connection ready.

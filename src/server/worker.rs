@@ -79,7 +79,7 @@ fn opening(listener: &Listener, tls: Option<Arc<TlsListener>>) -> Opening {
     let preface = |required| Arc::new(Preface::new(&listener.trusted_proxies, required, limit));
     let clients = listener.limits.connections_per_client.map(|each| {
         let what = format!("connections_per_client of listener {}", listener.name);
-        Clients::new(what, each.limit, each.prefixes)
+        Clients::new(what, each.limit, each.prefixes, &listener.trusted_proxies)
     });
     Opening {
         preface: match listener.proxy_protocol {
@@ -172,7 +172,7 @@ impl Workers {
                 info!("metrics are at http://{address}/metrics");
                 event_aside(serde_json::json!({ "event": "admin_listening", "address": address }));
                 let everyone = ClientPrefixes { ipv4: 32, ipv6: 128 };
-                let clients = Clients::new("the admin listener", ADMIN_CONNECTIONS_EACH, everyone);
+                let clients = Clients::new("the admin listener", ADMIN_CONNECTIONS_EACH, everyone, &[]);
                 let site = || Site {
                     address,
                     handler: handler.clone(),

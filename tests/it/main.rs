@@ -9,6 +9,7 @@
 mod support;
 
 mod bodies;
+mod client_identity;
 mod cookie;
 mod curl;
 mod demo;
