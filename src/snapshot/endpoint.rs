@@ -75,7 +75,7 @@ pub struct Endpoint {
     streak: Mutex<Streak>,
     why_down: Mutex<Option<Arc<str>>>,
     distrusted: AtomicBool,
-    /// Rung when a request has reason to doubt the backend: its probe does not wait for its turn.
+    /// Rung when there is reason to doubt what is known of the backend: its probe does not wait for its turn.
     pub doubt: Notify,
     /// Rung when it is ejected: somebody must take it back.
     pub ejected: Notify,
@@ -123,10 +123,12 @@ impl Endpoint {
         }
     }
 
-    /// New connections to it are secured like this from now on; nothing for a backend that is reached without TLS.
+    /// New connections to it are secured like this from now on; nothing for a backend that is reached without TLS. A
+    /// probe finds out at once what that changes.
     pub fn secure_anew(&self, tls: OriginTls) {
         if let Reach::Secured(origin) = &self.origin {
             origin.store(Arc::new(origin.load().secured_anew(tls)));
+            self.doubt.notify_one();
         }
     }
 

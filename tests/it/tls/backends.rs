@@ -167,3 +167,20 @@ fn a_backend_that_asks_is_shown_the_edges_own_certificate() {
     assert_eq!(edge.metrics().value("certificate_reloads_total", &labels), 1.0);
     once(web, get("/x")).expect(200);
 }
+
+#[test]
+fn a_backend_whose_authority_changes_is_believed_once_the_file_has_changed() {
+    let (first, second) = (Authority::called("first"), Authority::called("second"));
+    let origin = origin(second.server("portal.test"));
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = write(folder.path(), "trusted.pem", &first.issuer.pem());
+    let tls = format!("tls: {{ server_name: portal.test, ca: \"{}\" }},", trusted.display());
+    let edge = Edge::start(&single(&origin, &tls, ""));
+    once(edge.address("web"), get("/x")).expect(502);
+    write(folder.path(), "trusted.pem", &second.issuer.pem());
+    edge.signal(Signal::HUP);
+    edge.event("certificate_reloaded", |event| event["pool"] == "app");
+    // The next probe would come in ten minutes: a reload asks for one.
+    edge.message("app/one is up");
+    once(edge.address("web"), get("/x")).expect(200);
+}

@@ -1,6 +1,6 @@
 //! Certificates of clients, and what backends are told of them.
 
-use super::visitor::{VERSIONS, Visitor, config, is_served, last, s_client};
+use super::visitor::{self, VERSIONS, Visitor, config, is_served, last, s_client};
 use super::{Authority, curl, over_tls};
 use crate::support::client::{get, once};
 use crate::support::edge::{Edge, said};
@@ -42,19 +42,10 @@ fn person(authority: &Authority, name: &'static str) {
     });
 }
 
-fn refused(edge: &Edge) -> f64 {
-    let labels = [("listener", "web"), ("reason", "client_certificate")];
-    edge.metrics().find("downstream_connections_refused_total", &labels).unwrap_or(0.0)
-}
-
-/// Waits until so many handshakes were refused for the client's certificate: a client learns of it before.
+/// Waits until so many handshakes were refused for the client's certificate.
 #[track_caller]
 fn until_refused(edge: &Edge, count: f64) {
-    let deadline = std::time::Instant::now() + crate::support::PATIENCE;
-    while refused(edge) < count {
-        assert!(std::time::Instant::now() < deadline, "{} of {count}", refused(edge));
-    }
-    assert_eq!(refused(edge), count);
+    visitor::until_refused(edge, "client_certificate", count);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::Instant;
 
 pub const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
 
@@ -97,6 +98,18 @@ impl Visitor {
 pub fn is_served(edge: &Edge, name: &str, config: &Arc<ClientConfig>) -> bool {
     let visitor = Visitor::try_connect(edge.address("web"), name, config);
     visitor.and_then(|mut visitor| visitor.try_get(name, "")).is_ok_and(|response| response.status() == 200)
+}
+
+/// Waits until so many connections were refused for this reason: a client learns of it before it is counted.
+#[track_caller]
+pub fn until_refused(edge: &Edge, reason: &str, count: f64) {
+    let labels = [("listener", "web"), ("reason", reason)];
+    let refused = || edge.metrics().find("downstream_connections_refused_total", &labels).unwrap_or(0.0);
+    let deadline = Instant::now() + PATIENCE;
+    while refused() < count {
+        assert!(Instant::now() < deadline, "{} of {count} for {reason}", refused());
+    }
+    assert_eq!(refused(), count, "{reason}");
 }
 
 /// A handshake of OpenSSL's, and what `request` is answered, which must end the connection.
