@@ -56,6 +56,7 @@ pub const REASONS: &[&str] = &[
     "upstream_timeout",
     "bound_connection_closed",
     "no_route",
+    "ambiguous_path",
     "tls_failed",
     "scheme_disagrees",
     // No node.

@@ -10,6 +10,7 @@ use crate::engine::handler::{Connection, Step};
 use crate::engine::head::RequestHead;
 use crate::persistence::client_class::{ClassFacts, classify};
 use crate::persistence::cookie::CookieCodec;
+use crate::route::Found;
 use std::io::Write;
 
 /// Fields by which a front proxy tells who the client is and what it asked for. What a client says of itself
@@ -65,7 +66,11 @@ pub(super) fn admit(
         context.line = RequestLine::keep(request.method, request.path());
     }
     let listener = context.snapshot.listeners.get(edge.listener);
-    context.route = listener.and_then(|listener| listener.table.find(host, request.path().as_bytes()));
+    context.route = match listener.map(|listener| listener.table.decide(host, request.path().as_bytes())) {
+        Some(Found::One(route)) => Some(route),
+        Some(Found::Ambiguous) => return Step::Answer(rescue::ambiguous_path(context)),
+        Some(Found::None) | None => None,
+    };
     let Some(route) = context.route.and_then(|index| context.snapshot.routes.get(index)) else {
         return Step::Answer(rescue::no_route(context));
     };

@@ -24,6 +24,11 @@ pub(super) fn no_route(context: &RequestContext) -> Answer {
     answer(404, "nothing is served here", context.request_id, "no_route", false)
 }
 
+/// Servers read the path in ways that take different routes.
+pub(super) fn ambiguous_path(context: &RequestContext) -> Answer {
+    answer(400, "the path can be read in more than one way", context.request_id, "ambiguous_path", false)
+}
+
 /// The declared body is larger than the route allows.
 pub(super) fn too_large(context: &RequestContext) -> Answer {
     answer(413, "the request's body is too large", context.request_id, "body_too_large", true)
