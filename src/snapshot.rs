@@ -4,8 +4,10 @@
 //! swaps it in whole; live state (health, the operator's will, pins) is shared between old and new by name.
 
 mod endpoint;
+mod responses;
 
 pub use endpoint::{Endpoint, EndpointRules, EndpointTally};
+pub use responses::{ErrorPages, Page, ResponseRules};
 
 use crate::clock::Micros;
 use crate::metrics::PerWorker;
@@ -57,6 +59,8 @@ pub struct ListenerRoutes {
     pub name: Arc<str>,
     /// Its routes.
     pub table: RouteTable,
+    /// Pages for the edge's own answers where no route is known.
+    pub error_pages: ErrorPages,
     /// What is counted for it.
     pub tally: Arc<PerWorker<ListenerTally>>,
 }
@@ -74,6 +78,10 @@ pub struct Route {
     pub listener: usize,
     /// The largest request body.
     pub max_body: Option<u64>,
+    /// What is changed in its responses, if anything.
+    pub response: Option<Box<ResponseRules>>,
+    /// Pages for the edge's own answers, its listener's among them.
+    pub error_pages: ErrorPages,
     /// What is counted for it.
     pub tally: Arc<PerWorker<RouteTally>>,
 }

@@ -3,14 +3,14 @@
 use super::access_log::line;
 use super::connection_auth::is_connection_bound;
 use super::context::{RequestContext, RequestLine};
-use super::{Edge, rescue};
+use super::{Edge, dress, redirect, rescue};
 use crate::engine::edits::Edits;
 use crate::engine::framing::Framing;
 use crate::engine::handler::{Connection, Step};
 use crate::engine::head::RequestHead;
 use crate::persistence::client_class::{ClassFacts, classify};
 use crate::persistence::cookie::CookieCodec;
-use crate::route::Found;
+use crate::route::{Action, Found};
 use std::io::Write;
 
 /// Fields by which a front proxy tells who the client is and what it asked for. What a client says of itself
@@ -83,8 +83,14 @@ pub(super) fn admit(
         // RFC 9110 section 7.4: a target of another scheme is not ours to answer for.
         return Step::Answer(rescue::other_scheme(context));
     }
+    if let Action::RedirectToHttps(port) = route.action {
+        return Step::Answer(redirect::to_https(context, request, port));
+    }
     let max_body = route.max_body;
     let noted = survey(request, edits);
+    if !route.error_pages.is_empty() {
+        context.sends_xml = noted.content_type.is_some_and(dress::is_xml);
+    }
     context.authenticates = noted.authenticates;
     if let Some(group) = &route.group {
         context.class = classify(&ClassFacts {

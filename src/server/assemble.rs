@@ -1,6 +1,6 @@
 //! From configured values to the objects that requests meet.
 
-use super::tls;
+use super::{responses, tls};
 use crate::config::{Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, ProbeCheck, UpstreamTls};
 use crate::engine::upstream::{Origin, OriginTls, Patience};
 use crate::health::{Check, HttpCheck, Observed, Probe, Thresholds};
@@ -42,6 +42,8 @@ pub enum AssemblyError {
     Tls(String, String),
     /// Too many node names.
     Names(TooManyNames),
+    /// An error page: its file, and why.
+    Page(String, String),
     /// Two routes match the same requests equally well.
     Routes(String),
 }
@@ -49,7 +51,7 @@ pub enum AssemblyError {
 impl std::fmt::Display for AssemblyError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Tls(what, why) => write!(formatter, "{what}: {why}"),
+            Self::Tls(what, why) | Self::Page(what, why) => write!(formatter, "{what}: {why}"),
             Self::Names(error) => error.fmt(formatter),
             Self::Routes(listener) => {
                 write!(formatter, "routes of listener {listener} match the same requests equally well")
@@ -111,9 +113,10 @@ pub(super) fn assemble(
         groups.collect(),
         &live.selector,
     );
+    let listeners = listener_routes(config, workers)?;
     let snapshot = Snapshot {
-        listeners: listener_routes(config, workers)?,
-        routes: routes(config, workers),
+        routes: routes(config, &listeners, workers)?,
+        listeners,
         groups: groups_traffic(config, workers),
         pools,
         selector,
@@ -226,8 +229,12 @@ fn spread(observed: &mut [(Observed, Duration)]) {
     }
 }
 
-fn routes(config: &Config, workers: usize) -> Vec<Route> {
-    let route = |route: &crate::config::Route| Route {
+fn routes(
+    config: &Config,
+    listeners: &[ListenerRoutes],
+    workers: usize,
+) -> Result<Vec<Route>, AssemblyError> {
+    let make = |route: &crate::config::Route, error_pages| Route {
         name: route.name.as_str().into(),
         action: route.action,
         group: route.group.map(|index| RouteGroup {
@@ -239,9 +246,15 @@ fn routes(config: &Config, workers: usize) -> Vec<Route> {
         }),
         listener: route.listener,
         max_body: route.max_body,
+        response: responses::rules(&route.response, config.listeners[route.listener].tls.is_some()),
+        error_pages,
         tally: Arc::new(PerWorker::new(workers, || {
             RouteTally::new(route.action.pool().map_or(0, |pool| config.pools[pool].backends.len()))
         })),
+    };
+    let route = |route: &crate::config::Route| {
+        let pages = responses::pages(&route.error_pages)?;
+        Ok(make(route, pages.or(&listeners[route.listener].error_pages)))
     };
     config.routes.iter().map(route).collect()
 }
@@ -267,7 +280,8 @@ fn listener_routes(config: &Config, workers: usize) -> Result<Vec<ListenerRoutes
         let table =
             RouteTable::build(specs.collect()).map_err(|_| AssemblyError::Routes(listener.name.clone()))?;
         let tally = Arc::new(PerWorker::new(workers, ListenerTally::default));
-        listeners.push(ListenerRoutes { name: listener.name.as_str().into(), table, tally });
+        let error_pages = responses::pages(&listener.error_pages)?;
+        listeners.push(ListenerRoutes { name: listener.name.as_str().into(), table, error_pages, tally });
     }
     Ok(listeners)
 }

@@ -19,6 +19,7 @@ mod listen;
 mod offline;
 mod opening;
 mod resolve;
+mod responses;
 mod tls;
 mod vitals;
 mod worker;
