@@ -231,7 +231,11 @@ mod tests {
         let route = ErrorPages::new(vec![(400..=499, page("client"))]);
         let pages = route.or(&listener);
         for (status, text) in [(404, "client"), (400, "client"), (503, "sorry")] {
-            assert_eq!(pages.find(status).map(|page| page.told(status, 0)).as_deref(), Some(text), "{status}");
+            assert_eq!(
+                pages.find(status).map(|page| page.told(status, 0)).as_deref(),
+                Some(text),
+                "{status}"
+            );
         }
         assert!(listener.find(404).is_some_and(|page| page.told(404, 0) == "lost"));
         assert!(pages.find(301).is_none());
