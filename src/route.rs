@@ -6,13 +6,14 @@
 //! serve is a [`Tie`], found when the table is built. A list searched from top to bottom was rejected: there a
 //! general route written first hides a special one.
 //!
-//! Paths are compared as they were sent. Percent-encodings and dot segments are not resolved, so a route is a
-//! signpost and no access control.
+//! Paths go upstream as they were sent. Servers read some of them in two ways (`readings`): one whose readings would
+//! take different routes is [`Found::Ambiguous`], whatever the backends of this edge happen to do.
 
 use foldhash::fast::FixedState;
 use hashbrown::{Equivalent, HashMap};
 use std::hash::{Hash, Hasher};
 
+mod readings;
 #[cfg(test)]
 mod tests;
 
@@ -126,7 +127,7 @@ pub struct RouteSpec {
     pub host: HostPattern,
     /// The paths it serves.
     pub path: PathPrefix,
-    /// What [`RouteTable::find`] answers.
+    /// What [`RouteTable::decide`] answers.
     pub value: usize,
 }
 
@@ -137,6 +138,18 @@ pub struct Tie {
     pub first: usize,
     /// The value of the other.
     pub second: usize,
+}
+
+/// Which route serves a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// This one, however the path is read.
+    One(usize),
+    /// None, however it is read.
+    None,
+    /// Servers read the path in ways that take different routes, or that lead above the root, or it hides what no
+    /// path may have.
+    Ambiguous,
 }
 
 /// The routes of one listener.
@@ -178,8 +191,27 @@ impl RouteTable {
         Ok(table)
     }
 
-    /// The value of the route for `host`, as the Host field or the target gives it (empty where there is
-    /// none), and `path`.
+    /// The route for `host`, as the Host field or the target gives it (empty where there is none), and `path` as it
+    /// was sent, without its query.
+    #[must_use]
+    #[inline]
+    pub fn decide(&self, host: &[u8], path: &[u8]) -> Found {
+        if readings::is_plain(path) {
+            return self.find(host, path).map_or(Found::None, Found::One);
+        }
+        self.compare(host, path)
+    }
+
+    #[cold]
+    fn compare(&self, host: &[u8], path: &[u8]) -> Found {
+        let found = self.find(host, path);
+        match readings::agree(path, |reading| self.find(host, reading) == found) {
+            Ok(()) => found.map_or(Found::None, Found::One),
+            Err(readings::Ambiguous) => Found::Ambiguous,
+        }
+    }
+
+    /// The value of the route for `host` and exactly this `path`: no other reading of it is looked at.
     #[must_use]
     pub fn find(&self, host: &[u8], path: &[u8]) -> Option<usize> {
         let host = bare_host(host);

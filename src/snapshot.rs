@@ -4,8 +4,10 @@
 //! swaps it in whole; live state (health, the operator's will, pins) is shared between old and new by name.
 
 mod endpoint;
+mod responses;
 
 pub use endpoint::{Endpoint, EndpointRules, EndpointTally};
+pub use responses::{ErrorPages, Page, ResponseRules};
 
 use crate::client_addr::IpPrefix;
 use crate::client_addr::forwarded::Kind;
@@ -65,6 +67,8 @@ pub struct ListenerRoutes {
     pub naming: Option<Naming>,
     /// The field that tells backends the subject of a client's certificate.
     pub subject_header: Option<Box<str>>,
+    /// Pages for the edge's own answers where no route is known.
+    pub error_pages: ErrorPages,
     /// What is counted for it.
     pub tally: Arc<PerWorker<ListenerTally>>,
 }
@@ -91,6 +95,10 @@ pub struct Route {
     pub listener: usize,
     /// The largest request body.
     pub max_body: Option<u64>,
+    /// What is changed in its responses, if anything.
+    pub response: Option<Box<ResponseRules>>,
+    /// Pages for the edge's own answers, its listener's among them.
+    pub error_pages: ErrorPages,
     /// What is counted for it.
     pub tally: Arc<PerWorker<RouteTally>>,
 }

@@ -70,7 +70,7 @@ impl Admin {
         }
         if !matches!(request.method, "GET" | "HEAD") {
             let mut answer = text(405, "expected GET".to_owned());
-            answer.lines = "Allow: GET, HEAD\r\n".into();
+            answer.lines = "Cache-Control: no-store\r\nAllow: GET, HEAD\r\n".into();
             return answer;
         }
         match path {
@@ -78,7 +78,7 @@ impl Admin {
             "/readyz" => in_passing(verdict(self.vitals.ready(), "ready")),
             _ if !self.is_allowed(request) => {
                 let mut answer = text(401, "expected the admin token".to_owned());
-                answer.lines = "WWW-Authenticate: Bearer\r\n".into();
+                answer.lines = "Cache-Control: no-store\r\nWWW-Authenticate: Bearer\r\n".into();
                 in_passing(answer)
             }
             _ => match client {
@@ -117,7 +117,7 @@ fn text(status: u16, mut body: String) -> Answer {
     Answer {
         status,
         content_type: Answer::PLAIN,
-        lines: Cow::Borrowed(""),
+        lines: Cow::Borrowed(Answer::NO_STORE),
         body: Cow::Owned(body),
         close: false,
         reason: "admin",

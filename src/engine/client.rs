@@ -21,6 +21,9 @@ use tokio::io::AsyncWrite;
 const LINGER: Duration = Duration::from_secs(30);
 const LINGER_SILENT: Duration = Duration::from_secs(2);
 
+/// The longest body of the edge's own that is put together with its head.
+const SHORT_BODY: usize = 4 * 1024;
+
 /// An upstream connection that belongs to this client's connection alone.
 #[derive(Debug)]
 pub(crate) struct Bound {
@@ -216,11 +219,14 @@ impl Client {
         let Answer { content_type, lines, body, .. } = answer;
         let length = body.len();
         let body = if with_body { body.as_ref() } else { "" };
+        // A short body goes out with the head, a long one is not worth another copy.
+        let (with_head, behind) = if length <= SHORT_BODY { (body, "") } else { ("", body) };
         let text = format!(
             "HTTP/1.1 {status} {phrase}\r\nContent-Type: {content_type}\r\n\
-             Content-Length: {length}\r\nCache-Control: no-store\r\n{lines}{connection}\r\n{body}"
+             Content-Length: {length}\r\n{lines}{connection}\r\n{with_head}"
         );
-        self.write_all(text.as_bytes(), patience).await
+        self.write_all(text.as_bytes(), patience).await?;
+        if behind.is_empty() { Ok(()) } else { self.write_all(behind.as_bytes(), patience).await }
     }
 
     /// Whether the connection can be closed at once: a socket that is closed with unread bytes in it sends a
@@ -304,6 +310,8 @@ pub(super) fn close_upstream(mut stream: Upstream) {
 fn phrase(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        301 => "Moved Permanently",
+        308 => "Permanent Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
         404 => "Not Found",

@@ -70,6 +70,11 @@ impl<'a> Edits<'a> {
         self.added.extend_from_slice(b"\r\n");
     }
 
+    /// Adds lines that were made and judged beforehand, each with its CRLF.
+    pub fn add_lines(&mut self, lines: &[u8]) {
+        self.added.extend_from_slice(lines);
+    }
+
     /// How many bytes were added so far; with [`Edits::rewind`] a field that turned out empty is taken back.
     #[must_use]
     pub fn mark(&self) -> usize {

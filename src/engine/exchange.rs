@@ -262,7 +262,9 @@ impl<H: Handler> Exchange<'_, H> {
             && !self.worker.is_stopping();
         self.summary.status = answer.status;
         self.summary.local = true;
-        self.summary.failure.get_or_insert(answer.reason);
+        if answer.status >= 400 {
+            self.summary.failure.get_or_insert(answer.reason);
+        }
         self.summary.response_bytes = answer.body.len() as u64;
         let written =
             client.write_answer(answer, !keep, !self.facts.is_head(), self.settings.answer_patience).await;

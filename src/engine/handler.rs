@@ -131,19 +131,21 @@ pub struct Answer {
     pub status: u16,
     /// The media type of the body.
     pub content_type: &'static str,
-    /// Further header lines, each with its CRLF.
+    /// Further header lines, each with its CRLF: what there is beside Content-Type, Content-Length and Connection.
     pub lines: Cow<'static, str>,
     /// The body.
     pub body: Cow<'static, str>,
     /// Whether the connection is closed after it.
     pub close: bool,
-    /// Why, in a stable word; for the log.
+    /// Why, in a stable word; for the log, where the status is 400 or more.
     pub reason: &'static str,
 }
 
 impl Answer {
     /// The media type of plain words.
     pub const PLAIN: &'static str = "text/plain; charset=utf-8";
+    /// The line that keeps caches off it (RFC 9111 section 5.2.2.5).
+    pub const NO_STORE: &'static str = "Cache-Control: no-store\r\n";
 }
 
 /// What went wrong with a request that had been admitted.

@@ -1,6 +1,10 @@
 //! Which route serves a request.
 
-use crate::route::{HostPattern, PathPrefix, RouteSpec, RouteTable};
+use crate::route::{Found, HostPattern, PathPrefix, RouteSpec, RouteTable};
+use std::collections::BTreeSet;
+
+/// Up to here a path is not too long for all of its readings, and for this reader's patience.
+const LONGEST: usize = 300;
 
 /// One line a route, `+host /prefix`, or `-` where case does not matter; any other line is a request, `host path`.
 pub fn route(input: &[u8]) {
@@ -23,7 +27,133 @@ pub fn route(input: &[u8]) {
         let mut words = request.splitn(2, |byte| *byte == b' ');
         let (host, path) = (words.next().unwrap_or_default(), words.next().unwrap_or(b"/"));
         assert_eq!(table.find(host, path), model(&specs, host, path));
+        let decided = table.decide(host, path);
+        let whole = path.first() == Some(&b'/') && !path.iter().any(|byte| b"?#".contains(byte));
+        if whole && path.len() <= LONGEST {
+            assert_eq!(
+                decided,
+                reads(path, |reading| model(&specs, host, reading)),
+                "{}",
+                path.escape_ascii()
+            );
+        }
     }
+}
+
+/// What all readings of a path agree on.
+fn reads(path: &[u8], find: impl Fn(&[u8]) -> Option<usize>) -> Found {
+    let Some(readings) = readings(path) else { return Found::Ambiguous };
+    let found: BTreeSet<Option<usize>> = readings.iter().map(|reading| find(reading)).collect();
+    match Vec::from_iter(found)[..] {
+        [Some(route)] => Found::One(route),
+        [None] => Found::None,
+        _ => Found::Ambiguous,
+    }
+}
+
+/// Every way to read a path, each step of it taken or not; none if one of them must not be.
+fn readings(path: &[u8]) -> Option<BTreeSet<Vec<u8>>> {
+    let mut texts = vec![path.to_vec()];
+    for start in [path.to_vec(), cut(path)] {
+        let once = decoded(&start)?;
+        for text in [decoded(&once)?, once] {
+            let end = text.iter().position(|byte| b"?#".contains(byte)).unwrap_or(text.len());
+            texts.extend([text[..end].to_vec(), text]);
+        }
+    }
+    let slashes =
+        |text: &Vec<u8>| text.iter().map(|byte| if *byte == b'\\' { b'/' } else { *byte }).collect();
+    texts.extend(texts.clone().iter().map(slashes));
+    texts.extend(texts.clone().iter().map(|text| cut(text)));
+    let mut readings = BTreeSet::new();
+    for text in texts {
+        let segments: Vec<&[u8]> = text.split(|byte| *byte == b'/').skip(1).collect();
+        let whole = segments.iter().copied().filter(|segment| !segment.is_empty()).collect();
+        for segments in [segments, whole] {
+            readings.insert(joined(&segments));
+            readings.insert(joined(&resolved(&segments)?));
+        }
+    }
+    Some(readings)
+}
+
+fn joined(segments: &[&[u8]]) -> Vec<u8> {
+    segments.iter().flat_map(|segment| [b"/", *segment].concat()).collect()
+}
+
+fn resolved<'s>(segments: &[&'s [u8]]) -> Option<Vec<&'s [u8]>> {
+    let mut stack = Vec::new();
+    for segment in segments {
+        match *segment {
+            b"." => {}
+            b".." => {
+                stack.pop()?;
+            }
+            segment => stack.push(segment),
+        }
+    }
+    Some(stack)
+}
+
+fn cut(text: &[u8]) -> Vec<u8> {
+    let mut inside = false;
+    let kept = text.iter().filter(|byte| {
+        inside = **byte == b';' || inside && **byte != b'/';
+        !inside
+    });
+    kept.copied().collect()
+}
+
+/// Byte by byte, and what decoders disagree over is refused.
+fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+    let mut out: Vec<u8> = Vec::new();
+    let mut place = 0;
+    while place < text.len() {
+        let hex = |from: usize, count: usize| {
+            let digits = std::str::from_utf8(text.get(from..from + count)?).ok()?;
+            digits
+                .bytes()
+                .all(|digit| digit.is_ascii_hexdigit())
+                .then(|| u32::from_str_radix(digits, 16).ok())?
+        };
+        let escape = if text[place] == b'%' { hex(place + 1, 2) } else { None };
+        if text[place] == b'%'
+            && matches!(text.get(place + 1), Some(b'u' | b'U'))
+            && hex(place + 2, 4).is_some()
+        {
+            return None;
+        }
+        let Some(byte) = escape else {
+            out.push(text[place]);
+            place += 1;
+            continue;
+        };
+        let behind = out.last().copied().unwrap_or_default();
+        let loose = (u32::from(behind) & 0x1f) << 6 | byte & 0x3f;
+        let fooled =
+            matches!(behind, 0xc0 | 0xc1) && byte < 0x80 && [b'/', b'.', b'\\'].contains(&(loose as u8));
+        if fooled || byte < 0x20 || byte == 0x7f {
+            return None;
+        }
+        out.push(byte as u8);
+        place += 3;
+    }
+    (out == text || !has_long_form(&out)).then_some(out)
+}
+
+/// Whether a character is written in more bytes than it needs.
+fn has_long_form(text: &[u8]) -> bool {
+    (0..text.len()).any(|place| {
+        let count = text[place].leading_ones() as usize;
+        let Some(rest) = text.get(place + 1..place + count.max(1)).filter(|_| (2..=6).contains(&count))
+        else {
+            return false;
+        };
+        let lead = u64::from(text[place]) & (0x7f >> count);
+        let code = rest.iter().fold(lead, |code, byte| code << 6 | u64::from(byte & 0x3f));
+        let least = [0x80, 0x800, 0x1_0000, 0x20_0000, 0x400_0000][count - 2];
+        code < least && rest.iter().all(|byte| byte & 0xc0 == 0x80)
+    })
 }
 
 /// A route as the configuration accepts it: a host of name bytes, a path that starts with a slash.

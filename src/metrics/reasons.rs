@@ -57,6 +57,7 @@ pub const REASONS: &[&str] = &[
     "bound_connection_closed",
     "client_changed",
     "no_route",
+    "ambiguous_path",
     "tls_failed",
     "scheme_disagrees",
     "misdirected",

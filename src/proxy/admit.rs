@@ -3,7 +3,7 @@
 use super::access_log::line;
 use super::connection_auth::is_connection_bound;
 use super::context::{RequestContext, RequestLine};
-use super::{Edge, rescue};
+use super::{Edge, dress, redirect, rescue};
 use crate::client_addr::forwarded::{self, Kind, Resolved};
 use crate::engine::edits::Edits;
 use crate::engine::framing::Framing;
@@ -11,7 +11,7 @@ use crate::engine::handler::{Connection, Step};
 use crate::engine::head::RequestHead;
 use crate::persistence::client_class::{ClassFacts, classify};
 use crate::persistence::cookie::CookieCodec;
-use crate::route::bare_host;
+use crate::route::{Action, Found, bare_host};
 use crate::snapshot::{ListenerRoutes, Naming};
 use std::io::Write;
 use std::net::IpAddr;
@@ -73,10 +73,15 @@ pub(super) fn admit(
         return Step::Answer(rescue::misdirected(context));
     }
     let believed = listener.and_then(|listener| believed(context, listener, request));
-    context.route = listener.and_then(|listener| listener.table.find(host, request.path().as_bytes()));
+    let found = listener.map(|listener| listener.table.decide(host, request.path().as_bytes()));
     if let Some(believed) = believed {
         (context.client, context.tls) = believed;
     }
+    context.route = match found {
+        Some(Found::One(route)) => Some(route),
+        Some(Found::Ambiguous) => return Step::Answer(rescue::ambiguous_path(context)),
+        Some(Found::None) | None => None,
+    };
     let Some(route) = context.route.and_then(|index| context.snapshot.routes.get(index)) else {
         return Step::Answer(rescue::no_route(context));
     };
@@ -89,8 +94,14 @@ pub(super) fn admit(
         // RFC 9110 section 7.4: a target of another scheme is not ours to answer for.
         return Step::Answer(rescue::other_scheme(context));
     }
+    if let Action::RedirectToHttps(port) = route.action {
+        return Step::Answer(redirect::to_https(context, request, port));
+    }
     let max_body = route.max_body;
     let noted = survey(request, edits);
+    if !route.error_pages.is_empty() {
+        context.sends_xml = noted.content_type.is_some_and(dress::is_xml);
+    }
     context.authenticates = noted.authenticates;
     if let Some(group) = &route.group {
         context.class = classify(&ClassFacts {

@@ -44,6 +44,8 @@ pub struct RequestContext {
     pub(super) tls: bool,
     pub(super) request_id: u64,
     pub(super) class: (ClientClass, Why),
+    /// Its body is XML, as far as anybody needs to know: who sends that reads no pages.
+    pub(super) sends_xml: bool,
     pub(super) cookie: CookieReading,
     pub(super) next: Next,
     pub(super) selection: Option<Selection>,
@@ -80,6 +82,7 @@ impl RequestContext {
             tls: connection.is_tls(),
             request_id: edge.shared.request_ids.next(),
             class: (ClientClass::Browser, Why::Default),
+            sends_xml: false,
             cookie: CookieReading::Absent,
             next: Next::Select,
             selection: None,

@@ -12,10 +12,12 @@ mod access_log;
 mod admit;
 mod connection_auth;
 mod context;
+mod dress;
 mod ejection;
 mod explain;
 mod figures;
 mod record;
+mod redirect;
 mod rescue;
 mod respond;
 mod select;
@@ -82,11 +84,21 @@ impl Handler for Edge {
         request: &RequestHead<'_, '_>,
         edits: &mut Edits<'_>,
     ) -> Step {
-        admit::admit(self, context, connection, request, edits)
+        let mut step = admit::admit(self, context, connection, request, edits);
+        if let Step::Answer(answer) = &mut step {
+            let mut types = request.fields.each("content-type");
+            context.sends_xml = types.next().is_some_and(dress::is_xml);
+            dress::dress(context, answer);
+        }
+        step
     }
 
     async fn choose(&self, context: &mut RequestContext, bindings: Bindings<'_>) -> Choice {
-        select::choose(&self.shared, context, &bindings).await
+        let mut choice = select::choose(&self.shared, context, &bindings).await;
+        if let Choice::Answer(answer) = &mut choice {
+            dress::dress(context, answer);
+        }
+        choice
     }
 
     fn connected(&self, context: &mut RequestContext, took: Option<Duration>) {
@@ -111,7 +123,9 @@ impl Handler for Edge {
     }
 
     fn rescue(&self, context: &mut RequestContext, failure: &Failure) -> Answer {
-        rescue::failure(context, failure)
+        let mut answer = rescue::failure(context, failure);
+        dress::dress(context, &mut answer);
+        answer
     }
 
     fn refused(&self, connection: &Connection, refusal: Refusal) -> Answer {

@@ -2,7 +2,7 @@
 
 use super::access_log::Entry;
 use super::context::RequestContext;
-use super::{Edge, Shared, rescue};
+use super::{Edge, Shared, dress, rescue};
 use crate::engine::handler::{Answer, Connection, Summary};
 use crate::engine::refusal::Refusal;
 use crate::metrics::tally::ListenerTally;
@@ -145,5 +145,7 @@ pub(super) fn refused(edge: &Edge, connection: &Connection, refusal: Refusal) ->
             tally.logged.one();
         }
     }
-    rescue::refusal(request_id, refusal)
+    let mut answer = rescue::refusal(request_id, refusal);
+    dress::finish(&mut answer, request_id, listener.map(|listener| &listener.error_pages), None);
+    answer
 }

@@ -1,6 +1,6 @@
 //! The one place where failures become responses.
 //!
-//! A body says what happened in general words and carries the request's identity, which the log has; nothing
+//! How a response looks is `dress`'s to say. A body says what happened in general words and carries the request's identity, which the log has; nothing
 //! of the farm behind shows.
 
 use super::context::RequestContext;
@@ -8,7 +8,8 @@ use crate::engine::handler::{Answer, Failure};
 use crate::engine::refusal::Refusal;
 use std::borrow::Cow;
 
-fn answer(status: u16, text: &str, request_id: u64, reason: &'static str, close: bool) -> Answer {
+/// An answer of a line of text and the request's identity.
+pub(super) fn answer(status: u16, text: &str, request_id: u64, reason: &'static str, close: bool) -> Answer {
     Answer {
         status,
         content_type: Answer::PLAIN,
@@ -22,6 +23,16 @@ fn answer(status: u16, text: &str, request_id: u64, reason: &'static str, close:
 /// No route leads anywhere from here.
 pub(super) fn no_route(context: &RequestContext) -> Answer {
     answer(404, "nothing is served here", context.request_id, "no_route", false)
+}
+
+/// Nobody said which host is meant, so there is none to be sent to.
+pub(super) fn no_host(context: &RequestContext) -> Answer {
+    answer(400, "the request names no host", context.request_id, "no_host", false)
+}
+
+/// Servers read the path in ways that take different routes.
+pub(super) fn ambiguous_path(context: &RequestContext) -> Answer {
+    answer(400, "the path can be read in more than one way", context.request_id, "ambiguous_path", false)
 }
 
 /// The declared body is larger than the route allows.

@@ -7,7 +7,7 @@ use super::select::scope;
 use crate::engine::edits::Edits;
 use crate::engine::handler::Binding;
 use crate::engine::head::ResponseHead;
-use crate::snapshot::Binds;
+use crate::snapshot::{Binds, ResponseRules};
 
 pub(super) fn respond(
     shared: &Shared,
@@ -15,6 +15,11 @@ pub(super) fn respond(
     response: &ResponseHead<'_, '_>,
     edits: &mut Edits<'_>,
 ) -> Option<Binding> {
+    let route = context.route.and_then(|index| context.snapshot.routes.get(index));
+    let rules = route.and_then(|route| route.response.as_deref());
+    if let Some(rules) = rules {
+        edit(rules, response, edits);
+    }
     let now = shared.clock.now();
     let served_by = context.backend().map(|backend| backend.node.id);
     let (Some(served_by), Some(selection)) = (served_by, context.selection.as_mut()) else { return None };
@@ -25,7 +30,7 @@ pub(super) fn respond(
     let tls = context.tls;
     if edits.value_with(|out| context.snapshot.selector.set_cookie(selection, tls, now, out)) {
         edits.finish();
-        keep_private(response, edits);
+        keep_private(response, rules, edits);
         if let Some(tally) = context.group_tally() {
             tally.cookies_set.one();
         }
@@ -33,6 +38,16 @@ pub(super) fn respond(
         edits.rewind(mark);
     }
     challenge(context, response)
+}
+
+/// What the route says of its responses.
+fn edit(rules: &ResponseRules, response: &ResponseHead<'_, '_>, edits: &mut Edits<'_>) {
+    for (index, field) in response.fields.iter().enumerate() {
+        if rules.drops(field.name) {
+            edits.drop_field(index);
+        }
+    }
+    edits.add_lines(rules.lines());
 }
 
 /// A challenge of connection-bound authentication binds the client's connection to the node that gave it; so does
@@ -44,10 +59,14 @@ fn challenge(context: &RequestContext, response: &ResponseHead<'_, '_>) -> Optio
 }
 
 /// Lets no shared cache keep a response that carries the cookie (RFC 9111 section 5.2.2): directives that
-/// invite one are taken out, `private` is put in. What only shared caches read goes (RFC 9213).
-fn keep_private(response: &ResponseHead<'_, '_>, edits: &mut Edits<'_>) {
+/// invite one are taken out, `private` is put in. What only shared caches read goes (RFC 9213). What the route takes
+/// out says nothing any more; what it sets stands beside `private`, which no cache overlooks.
+fn keep_private(response: &ResponseHead<'_, '_>, rules: Option<&ResponseRules>, edits: &mut Edits<'_>) {
     let mut stays_private = false;
     for (index, field) in response.fields.iter().enumerate() {
+        if rules.is_some_and(|rules| rules.drops(field.name)) {
+            continue;
+        }
         if field.name.eq_ignore_ascii_case("cdn-cache-control")
             || field.name.eq_ignore_ascii_case("surrogate-control")
         {

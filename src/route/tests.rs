@@ -120,6 +120,43 @@ fn every_tie_is_named() {
 }
 
 #[test]
+fn a_path_that_leads_to_two_routes_leads_to_none() {
+    let table = table(&[("*", "/"), ("*", "/app"), ("*", "/app/sub"), ("h", "/only")]).unwrap();
+    let decide = |host: &str, path: &str| table.decide(host.as_bytes(), path.as_bytes());
+    for (path, found) in [
+        ("/app/x%20y", Found::One(1)),
+        ("/app//sub/x", Found::Ambiguous),
+        ("/x/../app", Found::Ambiguous),
+        ("/app/x/../y", Found::One(1)),
+        ("/app/sub/../y", Found::Ambiguous),
+        ("/%61pp", Found::Ambiguous),
+        ("/ap%70/x", Found::Ambiguous),
+        ("/app/%73ub", Found::Ambiguous),
+        ("/app%2fx", Found::Ambiguous),
+        ("/app;v=1/x", Found::Ambiguous),
+        ("/app/x;v=1", Found::One(1)),
+        ("/other%2Fx", Found::One(0)),
+        ("/x/..%5capp", Found::Ambiguous),
+    ] {
+        assert_eq!(decide("other", path), found, "{path}");
+    }
+    assert_eq!(decide("h", "/%6fnly"), Found::Ambiguous, "one reading has a route, the other has none");
+    assert_eq!(decide("h", "/only/%6fnly"), Found::One(3));
+    assert_eq!(table.decide(b"h", b"*"), Found::One(0));
+}
+
+#[test]
+fn one_route_takes_every_path_but_those_nobody_may_send() {
+    let table = table(&[("*", "/")]).unwrap();
+    for path in ["/a//b", "/a/../b", "/a%2f..%2fb", "/a;b/c", "/a\\b"] {
+        assert_eq!(table.decide(b"h", path.as_bytes()), Found::One(0), "{path}");
+    }
+    for path in ["/..", "/%00", "/a/..%2f..", "/%c0%af"] {
+        assert_eq!(table.decide(b"h", path.as_bytes()), Found::Ambiguous, "{path}");
+    }
+}
+
+#[test]
 fn overlap_is_what_some_host_shows() {
     for (one, two, overlap) in [
         ("a.com", "A.com", true),
@@ -202,8 +239,30 @@ proptest! {
     }
 
     #[test]
+    fn two_readers_of_tricks_agree(
+        prefixes in prop::collection::btree_set("(/(a|b|\\.a)){1,2}", 1..4),
+        paths in prop::collection::vec(
+            prop::collection::vec(prop::sample::select(vec![
+                "/", "/a", "/b", "a", "b", "..", "/..", "/.", "//", "\\", ";", ";x", "%2f", "%2F", "%5c", "%2e", "%252e",
+                "%252f", "%3b", "%3f", "%25", "%61", "%2561", "%c0%ae", "%c3%a4", "%u0061", "%",
+            ]), 0..8),
+            1..20,
+        ),
+    ) {
+        let mut input: Vec<u8> = Vec::new();
+        for prefix in prefixes {
+            input.extend_from_slice(format!("+* {prefix}\n").as_bytes());
+        }
+        for path in paths {
+            input.extend_from_slice(format!("h /{}\n", path.concat()).as_bytes());
+        }
+        crate::fuzzing::route(&input);
+    }
+
+    #[test]
     fn any_bytes_are_answered(host in prop::collection::vec(any::<u8>(), 0..40), path in prop::collection::vec(any::<u8>(), 0..20)) {
         let table = table(&[("a.b", "/x"), ("*.b", "/"), ("*", "/y")]).unwrap();
         let _ = table.find(&host, &path);
+        let _ = table.decide(&host, &path);
     }
 }

@@ -1,5 +1,6 @@
 //! From configured values to the objects that requests meet.
 
+use super::responses;
 use super::tls::{Origins, PoolTls, Secured, TlsListener};
 use crate::client_addr::forwarded::Kind;
 use crate::config::{ClientHeader, Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, ProbeCheck};
@@ -41,6 +42,8 @@ pub enum AssemblyError {
     Tls(String, String),
     /// Too many node names.
     Names(TooManyNames),
+    /// An error page: its file, and why.
+    Page(String, String),
     /// Two routes match the same requests equally well.
     Routes(String),
 }
@@ -48,7 +51,7 @@ pub enum AssemblyError {
 impl std::fmt::Display for AssemblyError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Tls(what, why) => write!(formatter, "{what}: {why}"),
+            Self::Tls(what, why) | Self::Page(what, why) => write!(formatter, "{what}: {why}"),
             Self::Names(error) => error.fmt(formatter),
             Self::Routes(listener) => {
                 write!(formatter, "routes of listener {listener} match the same requests equally well")
@@ -114,9 +117,10 @@ pub(super) fn assemble(
         groups.collect(),
         &live.selector,
     );
+    let listeners = listener_routes(config, workers)?;
     let snapshot = Snapshot {
-        listeners: listener_routes(config, workers)?,
-        routes: routes(config, workers),
+        routes: routes(config, &listeners, workers)?,
+        listeners,
         groups: groups_traffic(config, workers),
         pools,
         selector,
@@ -240,8 +244,12 @@ fn spread(observed: &mut [(Observed, Duration)]) {
     }
 }
 
-fn routes(config: &Config, workers: usize) -> Vec<Route> {
-    let route = |route: &crate::config::Route| Route {
+fn routes(
+    config: &Config,
+    listeners: &[ListenerRoutes],
+    workers: usize,
+) -> Result<Vec<Route>, AssemblyError> {
+    let make = |route: &crate::config::Route, error_pages| Route {
         name: route.name.as_str().into(),
         action: route.action,
         group: route.group.map(|index| RouteGroup {
@@ -253,9 +261,15 @@ fn routes(config: &Config, workers: usize) -> Vec<Route> {
         }),
         listener: route.listener,
         max_body: route.max_body,
+        response: responses::rules(&route.response, config.listeners[route.listener].tls.is_some()),
+        error_pages,
         tally: Arc::new(PerWorker::new(workers, || {
             RouteTally::new(route.action.pool().map_or(0, |pool| config.pools[pool].backends.len()))
         })),
+    };
+    let route = |route: &crate::config::Route| {
+        let pages = responses::pages(&route.error_pages)?;
+        Ok(make(route, pages.or(&listeners[route.listener].error_pages)))
     };
     config.routes.iter().map(route).collect()
 }
@@ -291,6 +305,7 @@ fn listener_routes(config: &Config, workers: usize) -> Result<Vec<ListenerRoutes
                 },
                 trusted: listener.trusted_proxies.clone(),
             }),
+            error_pages: responses::pages(&listener.error_pages)?,
             subject_header: subject_header(listener).map(Box::from),
             tally,
         });

@@ -21,6 +21,7 @@ mod offline;
 mod opening;
 mod preface;
 mod resolve;
+mod responses;
 mod tls;
 mod vitals;
 mod worker;

@@ -22,6 +22,7 @@ mod health;
 mod idle;
 mod metrics;
 mod persistence;
+mod responses;
 mod routes;
 mod running;
 mod soak;
