@@ -4,8 +4,10 @@
 //! swaps it in whole; live state (health, the operator's will, pins) is shared between old and new by name.
 
 mod endpoint;
+mod slots;
 
 pub use endpoint::{Endpoint, EndpointRules, EndpointTally};
+pub use slots::{Slot, Slots, Unserved};
 
 use crate::clock::Micros;
 use crate::metrics::PerWorker;

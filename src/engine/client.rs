@@ -3,7 +3,7 @@
 use super::buffer::{self, Buffer, Class, poll_fill};
 use super::deadline::Deadline;
 use super::framing::Framing;
-use super::handler::{Answer, Binding, Bindings};
+use super::handler::{Answer, Binding};
 use super::head::{RequestFacts, Scan, leading_blank, scan};
 use super::refusal::Refusal;
 use super::serve::Worker;
@@ -49,10 +49,6 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(stream: Downstream, deadline: Deadline) -> Self {
         Self { stream, buffer: None, deadline, bound: Vec::new() }
-    }
-
-    pub(super) fn bindings(&self) -> Bindings<'_> {
-        Bindings(&self.bound)
     }
 
     /// Gives a buffer back that holds nothing.

@@ -63,6 +63,8 @@ pub const REASONS: &[&str] = &[
     "persisted_node_down",
     "table_full",
     "waiting_full",
+    "queue_full",
+    "queue_timeout",
 ];
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::pool::{Backend, BackendLive, Node, NodeLive, Pool};
 use crate::route::{RouteSpec, RouteTable};
 use crate::snapshot::{
     Address, Binds, Endpoint, EndpointRules, GroupTraffic, ListenerRoutes, PoolTargets, Route, RouteGroup,
-    Snapshot,
+    Slots, Snapshot,
 };
 use parking_lot::Mutex;
 use pingora::listeners::tls::Acceptor;
@@ -163,7 +163,7 @@ fn assemble_pool(
             eject_for: config.ejection.duration,
             connect_proves: matches!(check, Check::Connect),
         };
-        let endpoint = Arc::new(Endpoint::new(
+        let endpoint = Endpoint::new(
             &config.name,
             Arc::new(Backend {
                 node,
@@ -175,7 +175,11 @@ fn assemble_pool(
             Arc::new(Origin::new(tls, patience, keep_idle)),
             addresses[backend.node].clone(),
             rules,
-        ));
+        );
+        let endpoint = Arc::new(match config.max_requests {
+            Some(most) => endpoint.bounded(Slots::new(most, config.queue.length, config.queue.timeout)),
+            None => endpoint,
+        });
         let probe = Probe {
             check,
             interval: backend.probe.interval,

@@ -2,7 +2,7 @@
 //!
 //! Every change of its health goes through here, so that each is counted once, wherever it was noticed.
 
-use super::Address;
+use super::{Address, Slots};
 use crate::clock::{Micros, Millis};
 use crate::engine::upstream::{ConnectError, Origin};
 use crate::pool::ejection::{RequestFailure, Streak, TooMany};
@@ -59,6 +59,8 @@ pub struct Endpoint {
     pub address: Arc<Address>,
     /// What takes it out of service.
     pub rules: EndpointRules,
+    /// Its bound on requests in flight, if it has one.
+    pub slots: Option<Arc<Slots>>,
     /// How often what happened.
     pub tally: EndpointTally,
     /// Connects that failed, one after the other.
@@ -92,6 +94,7 @@ impl Endpoint {
             origin,
             address,
             rules,
+            slots: None,
             tally: EndpointTally::default(),
             failed_connects: AtomicU32::new(0),
             troubled: AtomicBool::new(false),
@@ -102,6 +105,13 @@ impl Endpoint {
             ejected: Notify::new(),
             trial: Semaphore::new(1),
         }
+    }
+
+    /// The same endpoint with a bound on its requests in flight, which the choice of a node respects, too.
+    #[must_use]
+    pub fn bounded(self, slots: Slots) -> Self {
+        self.backend.live.limit_requests(slots.limit());
+        Self { slots: Some(Arc::new(slots)), ..self }
     }
 
     /// Its address and port, once the node's name is resolved.

@@ -79,7 +79,7 @@ impl<H: Handler> Exchange<'_, H> {
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
                         if !uploading && listening {
-                            match poll_ahead(client, 0, context) {
+                            match poll_ahead(&mut client.stream, &mut client.buffer, 0, context) {
                                 Poll::Ready(Ok(())) => listening = false,
                                 Poll::Ready(Err(())) => return Poll::Ready(Err(DownloadError::Client)),
                                 Poll::Pending => {}

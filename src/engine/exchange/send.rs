@@ -8,7 +8,7 @@ use crate::engine::handler::{BackendEnd, Failure, Handler, Target};
 use crate::engine::head::{FieldStorage, RequestFacts, Scan, Version, parse_response, scan};
 use crate::engine::refusal::{BodyFault, Refusal, ResponseFault};
 use crate::engine::serve::SCRATCH;
-use crate::engine::stream::Upstream;
+use crate::engine::stream::{Downstream, Upstream};
 use crate::engine::transfer::{Upload, UploadError};
 use std::future::poll_fn;
 use std::io;
@@ -244,7 +244,7 @@ impl Waiting {
         }
         // Only where there is nothing to pass on does it matter whether the client still waits.
         if self.upload_over && self.listening {
-            match poll_ahead(client, self.kept, context) {
+            match poll_ahead(&mut client.stream, &mut client.buffer, self.kept, context) {
                 Poll::Ready(Ok(())) => self.listening = false,
                 Poll::Ready(Err(())) => return Poll::Ready(Event::ClientGone),
                 Poll::Pending => {}
@@ -333,16 +333,17 @@ impl Broken {
 /// (RFC 9112 section 9.6), so that alone does not mean that it is gone. The present request's `kept` bytes in
 /// front do not count: a long one is listened behind like a short one.
 pub(super) fn poll_ahead(
-    client: &mut Client,
+    stream: &mut Downstream,
+    buffer: &mut Option<Buffer>,
     kept: usize,
     context: &mut Context<'_>,
 ) -> Poll<Result<(), ()>> {
     let limit = kept + AHEAD;
     loop {
-        if client.buffer.as_ref().is_some_and(|held| held.len() >= limit) {
+        if buffer.as_ref().is_some_and(|held| held.len() >= limit) {
             return Poll::Ready(Ok(()));
         }
-        match poll_fill(&mut client.stream, &mut client.buffer, Class::Small, limit, context) {
+        match poll_fill(stream, buffer, Class::Small, limit, context) {
             Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::StorageFull => {
