@@ -4,9 +4,11 @@
 //! swaps it in whole; live state (health, the operator's will, pins) is shared between old and new by name.
 
 mod endpoint;
+mod rate;
 mod slots;
 
 pub use endpoint::{Endpoint, EndpointRules, EndpointTally};
+pub use rate::RateLimit;
 pub use slots::{Slot, Slots, Unserved};
 
 use crate::clock::Micros;
@@ -76,6 +78,8 @@ pub struct Route {
     pub listener: usize,
     /// The largest request body.
     pub max_body: Option<u64>,
+    /// How many requests of one client it takes.
+    pub rate: Option<Box<RateLimit>>,
     /// What is counted for it.
     pub tally: Arc<PerWorker<RouteTally>>,
 }

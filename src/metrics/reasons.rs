@@ -58,6 +58,7 @@ pub const REASONS: &[&str] = &[
     "no_route",
     "tls_failed",
     "scheme_disagrees",
+    "rate_limited",
     // No node.
     "no_node",
     "persisted_node_down",

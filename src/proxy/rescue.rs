@@ -7,6 +7,7 @@ use super::context::RequestContext;
 use crate::engine::handler::{Answer, Failure};
 use crate::engine::refusal::Refusal;
 use std::borrow::Cow;
+use std::time::Duration;
 
 fn answer(status: u16, text: &str, request_id: u64, reason: &'static str, close: bool) -> Answer {
     Answer {
@@ -37,6 +38,14 @@ pub(super) fn untrusted(context: &RequestContext) -> Answer {
 /// The target names a scheme that this listener does not speak.
 pub(super) fn other_scheme(context: &RequestContext) -> Answer {
     answer(421, "this scheme is not served here", context.request_id, "scheme_disagrees", false)
+}
+
+/// The client has sent as many requests as the route takes; `left` of the present interval is to come.
+pub(super) fn rate_limited(context: &RequestContext, left: Duration) -> Answer {
+    let mut answer = answer(429, "too many requests", context.request_id, "rate_limited", false);
+    let seconds = left.as_millis().div_ceil(1000).max(1);
+    answer.lines = Cow::Owned(format!("Retry-After: {seconds}\r\n"));
+    answer
 }
 
 /// No node can take the request now.

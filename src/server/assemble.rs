@@ -1,7 +1,7 @@
 //! From configured values to the objects that requests meet.
 
 use super::tls;
-use crate::config::{Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, ProbeCheck, UpstreamTls};
+use crate::config::{Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, ProbeCheck, Rate, UpstreamTls};
 use crate::engine::upstream::{Origin, OriginTls, Patience};
 use crate::health::{Check, HttpCheck, Observed, Probe, Thresholds};
 use crate::id::{Interner, TooManyNames};
@@ -14,8 +14,8 @@ use crate::persistence::{Outcome, Selector, SelectorLive};
 use crate::pool::{Backend, BackendLive, Node, NodeLive, Pool};
 use crate::route::{RouteSpec, RouteTable};
 use crate::snapshot::{
-    Address, Binds, Endpoint, EndpointRules, GroupTraffic, ListenerRoutes, PoolTargets, Route, RouteGroup,
-    Slots, Snapshot,
+    Address, Binds, Endpoint, EndpointRules, GroupTraffic, ListenerRoutes, PoolTargets, RateLimit, Route,
+    RouteGroup, Slots, Snapshot,
 };
 use parking_lot::Mutex;
 use pingora::listeners::tls::Acceptor;
@@ -243,11 +243,16 @@ fn routes(config: &Config, workers: usize) -> Vec<Route> {
         }),
         listener: route.listener,
         max_body: route.max_body,
+        rate: route.rate.as_ref().map(rate_limit),
         tally: Arc::new(PerWorker::new(workers, || {
             RouteTally::new(route.action.pool().map_or(0, |pool| config.pools[pool].backends.len()))
         })),
     };
     config.routes.iter().map(route).collect()
+}
+
+fn rate_limit(rate: &Rate) -> Box<RateLimit> {
+    Box::new(RateLimit::new(rate.requests, rate.per, rate.prefixes.ipv4, rate.prefixes.ipv6))
 }
 
 fn groups_traffic(config: &Config, workers: usize) -> Vec<GroupTraffic> {
