@@ -241,7 +241,10 @@ impl<H: Handler> Exchange<'_, H> {
         let mut answer = self.handler.rescue(self.context, failure);
         // What was authenticated on a bound connection is gone with it: the client must start anew.
         answer.close |= self.bound;
-        answer.close |= matches!(failure, Failure::Body(_) | Failure::ClientTimeout | Failure::BodyTooLarge);
+        answer.close |= matches!(
+            failure,
+            Failure::Body(_) | Failure::ClientTimeout | Failure::BodyTooSlow | Failure::BodyTooLarge
+        );
         self.answer(client, &answer, whole).await
     }
 

@@ -153,6 +153,8 @@ pub enum Failure {
     BodyTooLarge,
     /// The client stopped sending its body in time.
     ClientTimeout,
+    /// The client sends its body more slowly than it may.
+    BodyTooSlow,
     /// The client is gone.
     ClientGone,
     /// The backend closed the connection before a response.
@@ -175,6 +177,7 @@ impl Failure {
             Self::Body(fault) | Self::UpstreamBody(fault) => fault.reason(),
             Self::BodyTooLarge => "body_too_large",
             Self::ClientTimeout => "client_timeout",
+            Self::BodyTooSlow => "body_too_slow",
             Self::ClientGone => "client_gone",
             Self::UpstreamClosed => "upstream_closed",
             Self::UpstreamFault(fault) => fault.reason(),

@@ -51,6 +51,8 @@ pub const REASONS: &[&str] = &[
     // Requests on their way.
     "body_too_large",
     "client_timeout",
+    "body_too_slow",
+    "client_too_slow",
     "client_gone",
     "upstream_closed",
     "upstream_timeout",

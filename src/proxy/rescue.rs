@@ -61,6 +61,7 @@ pub(super) fn failure(context: &RequestContext, failure: &Failure) -> Answer {
         Failure::Body(fault) => (fault.status(), "the request's body is malformed"),
         Failure::BodyTooLarge => (413, "the request's body is too large"),
         Failure::ClientTimeout => (408, "the request's body did not arrive in time"),
+        Failure::BodyTooSlow => (408, "the request's body came too slowly"),
         Failure::UpstreamTimeout => (504, "the server behind did not answer in time"),
         Failure::ClientGone
         | Failure::BoundClosed
