@@ -33,8 +33,10 @@ pub(super) enum NextHead {
     Complete(usize),
     /// What came is not the start of a head, or did not come in time.
     Refused(Refusal),
-    /// The client is gone, was idle for too long, or the connection is not wanted any more.
+    /// The client is gone.
     Over,
+    /// Nothing came for too long, or the connection is not wanted any more.
+    Idle,
     /// A bound upstream connection ended, and with it who the client was.
     Unbound,
 }
@@ -105,6 +107,7 @@ impl Client {
                 Err(error) if error.kind() == io::ErrorKind::TimedOut && begun => {
                     return NextHead::Refused(Refusal::HeadTimeout);
                 }
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return NextHead::Idle,
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => return NextHead::Unbound,
                 Err(_) => return NextHead::Over,
             }

@@ -286,6 +286,9 @@ pub trait Handler: Send + Sync + 'static {
     /// A head could not be read, or did not come in time: count it and say what the client gets.
     fn refused(&self, connection: &Connection, refusal: Refusal) -> Answer;
 
+    /// A connection is closed on which no request ever began: count it.
+    fn unused(&self, connection: &Connection);
+
     /// The request is over.
     fn end(&self, context: &mut Self::Context, summary: &Summary);
 }

@@ -96,6 +96,12 @@ pub async fn serve<H: Handler>(
             }
             NextHead::Refused(refusal) => Err(refusal),
             NextHead::Over => break After::Over,
+            NextHead::Idle => {
+                if served == 0 && !worker.is_stopping() {
+                    handler.unused(&listener.connection);
+                }
+                break After::Over;
+            }
             NextHead::Unbound => break After::Close,
         };
         // Boxed, and made elsewhere: an idle connection must not be as large as a busy one.

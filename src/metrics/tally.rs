@@ -53,7 +53,7 @@ impl ByReason {
 }
 
 /// Why connections end before a request.
-pub const CONNECTION_REFUSALS: &[&str] = &["limit", "tls_handshake"];
+pub const CONNECTION_REFUSALS: &[&str] = &["limit", "tls_handshake", "no_request"];
 
 /// Connections refused, by [`CONNECTION_REFUSALS`].
 #[derive(Debug)]
