@@ -4,10 +4,14 @@
 //! swaps it in whole; live state (health, the operator's will, pins) is shared between old and new by name.
 
 mod endpoint;
+mod rate;
 mod responses;
+mod slots;
 
 pub use endpoint::{Endpoint, EndpointRules, EndpointTally};
+pub use rate::RateLimit;
 pub use responses::{ErrorPages, Page, ResponseRules};
+pub use slots::{Slot, Slots, Unserved};
 
 use crate::client_addr::IpPrefix;
 use crate::client_addr::forwarded::Kind;
@@ -99,6 +103,8 @@ pub struct Route {
     pub response: Option<Box<ResponseRules>>,
     /// Pages for the edge's own answers, its listener's among them.
     pub error_pages: ErrorPages,
+    /// How many requests of one client it takes.
+    pub rate: Option<Box<RateLimit>>,
     /// What is counted for it.
     pub tally: Arc<PerWorker<RouteTally>>,
 }

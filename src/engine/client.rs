@@ -3,7 +3,7 @@
 use super::buffer::{self, Buffer, Class, poll_fill};
 use super::deadline::Deadline;
 use super::framing::Framing;
-use super::handler::{Answer, Binding, Bindings, Target};
+use super::handler::{Answer, Binding, Target};
 use super::head::{RequestFacts, Scan, leading_blank, scan};
 use super::refusal::Refusal;
 use super::serve::Worker;
@@ -54,8 +54,10 @@ pub(super) enum NextHead {
     Complete(usize),
     /// What came is not the start of a head, or did not come in time.
     Refused(Refusal),
-    /// The client is gone, was idle for too long, or the connection is not wanted any more.
+    /// The client is gone.
     Over,
+    /// Nothing came for too long, or the connection is not wanted any more.
+    Idle,
     /// A bound upstream connection ended, and with it who the client was.
     Unbound,
 }
@@ -72,10 +74,6 @@ impl Client {
     /// A connection of which `first` was read already.
     pub(super) fn new(stream: Downstream, first: Option<Buffer>, deadline: Deadline) -> Self {
         Self { stream, buffer: first, deadline, bound: Vec::new(), owned: Vec::new() }
-    }
-
-    pub(super) fn bindings(&self) -> Bindings<'_> {
-        Bindings(&self.bound)
     }
 
     /// Gives a buffer back that holds nothing.
@@ -166,6 +164,7 @@ impl Client {
                 Err(error) if error.kind() == io::ErrorKind::TimedOut && begun => {
                     return NextHead::Refused(Refusal::HeadTimeout);
                 }
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => return NextHead::Idle,
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => return NextHead::Unbound,
                 Err(_) => return NextHead::Over,
             }

@@ -99,6 +99,11 @@ impl Deadline {
         self.slot.due.store(self.tick_after(duration) | IDLE, Ordering::Relaxed);
     }
 
+    /// The time since the worker started, as of the last sweep.
+    pub fn now(&self) -> Duration {
+        SWEEP_INTERVAL * self.deadlines.tick.load(Ordering::Relaxed)
+    }
+
     /// Whether the deadline has passed; if not, the task of `context` is woken when it does.
     pub fn poll_passed(&self, context: &Context<'_>) -> bool {
         let mut waker = self.slot.waker.lock();

@@ -12,15 +12,18 @@ mod send;
 
 use super::buffer::Buffer;
 use super::client::{Bound, Client, close_upstream};
-use super::handler::{Answer, BackendEnd, Binding, Choice, Connection, Failure, Handler, Summary, Target};
+use super::handler::{
+    Answer, BackendEnd, Binding, Bindings, Choice, Connection, Failure, Handler, Summary, Target,
+};
 use super::head::{RequestFacts, Version};
 use super::serve::{Settings, Worker};
 use super::stream::Upstream;
 use super::transfer::Upload;
 use super::upstream::{Announce, connect, keep_idle, take_idle};
-use send::Sending;
+use send::{Sending, poll_ahead};
 use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// How often a request is sent again after a connection broke; failed connects are the handler's to count.
@@ -111,9 +114,10 @@ impl<H: Handler> Exchange<'_, H> {
                 Some(target) => target,
                 None => {
                     client.deadline.set(Duration::MAX);
-                    match self.choose(client).await {
-                        Choice::Forward(target) => target,
-                        Choice::Answer(answer) => {
+                    match self.choose(client, whole.then_some(ready)).await {
+                        None => return Box::pin(self.fail(client, &Failure::ClientGone, None)).await,
+                        Some(Choice::Forward(target)) => target,
+                        Some(Choice::Answer(answer)) => {
                             return Box::pin(self.answer(client, &answer, whole.then_some(ready))).await;
                         }
                     }
@@ -164,14 +168,30 @@ impl<H: Handler> Exchange<'_, H> {
         }
     }
 
-    /// Asks the handler. A choice that was made at once took no time worth reading a clock.
-    async fn choose(&mut self, client: &Client) -> Choice {
-        let mut choosing = pin!(self.handler.choose(self.context, client.bindings()));
+    /// Asks the handler; none if the client goes away meanwhile. A choice that was made at once took no time worth
+    /// reading a clock.
+    ///
+    /// Only behind a `whole` request (as in [`Exchange::answer`]) is the client listened to: bytes of a body that is
+    /// not here yet must stay where they are, as the request may be sent more than once.
+    async fn choose(&mut self, client: &mut Client, whole: Option<usize>) -> Option<Choice> {
+        let Client { stream, buffer, bound, .. } = client;
+        let mut choosing = pin!(self.handler.choose(self.context, Bindings(bound)));
         let mut waited = false;
+        let mut listening = whole.is_some();
+        let kept = self.head + whole.unwrap_or_default();
         let choice = poll_fn(|context| {
-            let polled = choosing.as_mut().poll(context);
-            waited |= polled.is_pending();
-            polled
+            if let Poll::Ready(choice) = choosing.as_mut().poll(context) {
+                return Poll::Ready(Some(choice));
+            }
+            waited = true;
+            if listening {
+                match poll_ahead(stream, buffer, kept, context) {
+                    Poll::Ready(Ok(())) => listening = false,
+                    Poll::Ready(Err(())) => return Poll::Ready(None),
+                    Poll::Pending => {}
+                }
+            }
+            Poll::Pending
         })
         .await;
         let times = &mut self.summary.times;
@@ -233,7 +253,10 @@ impl<H: Handler> Exchange<'_, H> {
         let mut answer = self.handler.rescue(self.context, failure);
         // What was authenticated on a bound connection is gone with it: the client must start anew.
         answer.close |= self.bound;
-        answer.close |= matches!(failure, Failure::Body(_) | Failure::ClientTimeout | Failure::BodyTooLarge);
+        answer.close |= matches!(
+            failure,
+            Failure::Body(_) | Failure::ClientTimeout | Failure::BodyTooSlow | Failure::BodyTooLarge
+        );
         self.answer(client, &answer, whole).await
     }
 

@@ -157,6 +157,8 @@ pub enum Failure {
     BodyTooLarge,
     /// The client stopped sending its body in time.
     ClientTimeout,
+    /// The client sends its body more slowly than it may.
+    BodyTooSlow,
     /// The client is gone.
     ClientGone,
     /// The backend closed the connection before a response.
@@ -182,6 +184,7 @@ impl Failure {
             Self::Body(fault) | Self::UpstreamBody(fault) => fault.reason(),
             Self::BodyTooLarge => "body_too_large",
             Self::ClientTimeout => "client_timeout",
+            Self::BodyTooSlow => "body_too_slow",
             Self::ClientGone => "client_gone",
             Self::UpstreamClosed => "upstream_closed",
             Self::UpstreamFault(fault) => fault.reason(),
@@ -291,6 +294,9 @@ pub trait Handler: Send + Sync + 'static {
 
     /// A head could not be read, or did not come in time: count it and say what the client gets.
     fn refused(&self, connection: &Connection, refusal: Refusal) -> Answer;
+
+    /// A connection is closed on which no request ever began: count it.
+    fn unused(&self, connection: &Connection);
 
     /// The request is over.
     fn end(&self, context: &mut Self::Context, summary: &Summary);

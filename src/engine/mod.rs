@@ -24,6 +24,7 @@ mod exchange;
 pub mod framing;
 pub mod handler;
 pub mod head;
+mod pace;
 pub mod refusal;
 mod reset;
 pub mod serve;

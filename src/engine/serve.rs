@@ -21,12 +21,17 @@ use std::time::{Duration, Instant};
 pub struct Settings {
     /// The largest request head in bytes.
     pub head_bytes: usize,
+    /// The most field lines in one, of at most [`MAX_FIELDS`](super::head::MAX_FIELDS).
+    pub fields: usize,
     /// How long a whole head may take from its first byte, and a new connection until that byte.
     pub head_timeout: Duration,
     /// How long a connection may be idle between requests.
     pub keepalive: Duration,
     /// Requests on one connection.
     pub requests: u64,
+    /// Bytes a second that a body must move at, over some ten seconds, while only the client can move it; zero is no
+    /// bound.
+    pub body_rate: u64,
     /// How long an answer of the edge's own may take to be written.
     pub answer_patience: Duration,
 }
@@ -93,6 +98,12 @@ pub async fn serve<H: Handler>(
             }
             NextHead::Refused(refusal) => Err(refusal),
             NextHead::Over => break After::Over,
+            NextHead::Idle => {
+                if served == 0 && !worker.is_stopping() {
+                    handler.unused(&listener.connection);
+                }
+                break After::Over;
+            }
             NextHead::Unbound => break After::Close,
         };
         // Boxed, and made elsewhere: an idle connection must not be as large as a busy one.
@@ -174,6 +185,9 @@ impl<H: Handler> Listener<'_, H> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut storage = FieldStorage::new();
             let head = parse_request(&buffer.bytes()[..length], &mut storage)?;
+            if head.fields.len() > self.settings.fields {
+                return Err(Refusal::TooManyFields);
+            }
             let mut edits = Edits::new(&mut scratch.added);
             let step = self.handler.admit(context, &self.connection, &head, &mut edits);
             let facts = head.facts;

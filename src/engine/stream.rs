@@ -1,10 +1,13 @@
 //! The two kinds of stream on each side, without a virtual call on the plain ones.
 
 use super::reset::{reset_tls_when_dropped, reset_when_dropped};
+use pingora::protocols::UniqueID;
+use pingora::protocols::l4::ext::get_tcp_info;
 use pingora::protocols::l4::stream::Stream as L4Stream;
 use pingora::protocols::tls::TlsStream as ServerTlsStream;
 use socket2::SockRef;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,6 +26,15 @@ pub enum Downstream {
 }
 
 impl Downstream {
+    /// How many bytes of what was written the client's side has confirmed, TLS included; none where nobody can tell.
+    pub(super) fn confirmed(&self) -> Option<u64> {
+        let descriptor = match self {
+            Self::Plain(plain) => plain.as_raw_fd(),
+            Self::Tls(tls) => tls.id(),
+        };
+        get_tcp_info(descriptor).ok().map(|info| info.tcpi_bytes_acked)
+    }
+
     /// Drops the connection so that the client notices that something is missing.
     pub(super) fn abort(self) {
         match &self {

@@ -7,6 +7,7 @@
 use super::body::{BodyReader, Piece};
 use super::buffer::{Buffer, Class, poll_fill, poll_write_some};
 use super::framing::Framing;
+use super::handler::Failure;
 use super::refusal::BodyFault;
 use super::stream::{Downstream, Upstream};
 use std::io;
@@ -64,6 +65,17 @@ pub(super) enum UploadError {
     Upstream,
 }
 
+impl UploadError {
+    /// Why the rest of the body was refused, if it was.
+    pub(super) fn refused(&self) -> Option<&'static str> {
+        match self {
+            Self::Fault(fault) => Some(fault.reason()),
+            Self::TooLarge => Some(Failure::BodyTooLarge.reason()),
+            Self::Ended | Self::Client | Self::Upstream => None,
+        }
+    }
+}
+
 /// A request's body on its way.
 #[derive(Debug)]
 pub(super) struct Upload {
@@ -71,6 +83,8 @@ pub(super) struct Upload {
     passing: Passing,
     /// Bytes that went upstream.
     pub(super) sent: u64,
+    /// Bytes that came from the client since the head was there.
+    pub(super) received: u64,
     /// Payload that was judged, and how much of it there may be.
     payload: u64,
     limit: Option<u64>,
@@ -83,6 +97,7 @@ impl Upload {
             reader: BodyReader::new(framing),
             passing: Passing::default(),
             sent: 0,
+            received: 0,
             payload: 0,
             limit,
             progressed: false,
@@ -136,7 +151,11 @@ impl Upload {
         context: &mut Context<'_>,
     ) -> Poll<Result<(), UploadError>> {
         loop {
-            let written = ready!(self.passing.poll(buffer, upstream, context));
+            let before = self.passing.written;
+            let Poll::Ready(written) = self.passing.poll(buffer, upstream, context) else {
+                self.progressed |= self.passing.written > before;
+                return Poll::Pending;
+            };
             let written = written.map_err(|_| UploadError::Upstream)?;
             self.sent += written as u64;
             self.progressed |= written > 0;
@@ -155,7 +174,10 @@ impl Upload {
             match ready!(poll_fill(client, buffer, Class::Large, LIMIT, context)) {
                 Ok(0) => return Poll::Ready(Err(UploadError::Ended)),
                 Err(_) => return Poll::Ready(Err(UploadError::Client)),
-                Ok(_) => self.progressed = true,
+                Ok(read) => {
+                    self.received += read as u64;
+                    self.progressed = true;
+                }
             }
         }
     }
@@ -214,6 +236,11 @@ impl Download {
         self.passing.ready > 0
     }
 
+    /// Bytes that were handed over to be sent to the client, but for the head's once that has left.
+    pub(super) fn handed_over(&self) -> u64 {
+        self.sent + self.passing.written as u64
+    }
+
     /// Whether there is nothing left to judge; a head without a body still has to leave.
     fn reader_is_done(&self) -> bool {
         self.reader.is_complete() && self.head == 0
@@ -247,7 +274,11 @@ impl Download {
                 // The head, if it has not left yet, leaves together with what came behind it.
                 self.passing = self.judge(&held.bytes()[self.head..]).map_err(DownloadError::Fault)?;
             }
-            let written = ready!(self.passing.poll(buffer, client, context));
+            let before = self.passing.written;
+            let Poll::Ready(written) = self.passing.poll(buffer, client, context) else {
+                self.progressed |= self.passing.written > before;
+                return Poll::Pending;
+            };
             let written = written.map_err(|_| DownloadError::Client)?;
             if written > 0 {
                 self.sent += (written - self.head) as u64;

@@ -63,7 +63,7 @@ families! {
     RETRIES = Counter "retries_total" ["pool", "node", "reason"]
         "Further attempts at the same request: connect (a failed connect was repeated) or resend (the connection broke and repeating was safe).";
     WAITS = Counter "waits_total" ["pool", "reason"]
-        "Requests that waited, once for each reason: hold (for its node that just failed), first_probe (nothing is known yet), connect_retry (between two connects).";
+        "Requests that waited, once for each reason: hold (for its node that just failed), first_probe (nothing is known yet), connect_retry (between two connects), queue (its backend is full).";
     WAITING_REQUESTS = Gauge "waiting_requests" []
         "Requests that wait now.";
     WAITING_LIMIT = Gauge "waiting_requests_limit" []
@@ -110,6 +110,10 @@ families! {
         "Attempts at requests that the backend failed: upstream_closed, upstream_timeout or bad_response (what it answered is not HTTP as it must be).";
     BACKEND_REQUESTS = Gauge "backend_requests_in_flight" ["pool", "node"]
         "Requests in flight to the backend.";
+    BACKEND_REQUESTS_LIMIT = Gauge "backend_requests_limit" ["pool", "node"]
+        "The bound on them (pools.max_requests); absent where there is none.";
+    BACKEND_QUEUED = Gauge "backend_queued_requests" ["pool", "node"]
+        "Requests that wait because the backend has as many in flight as it may; absent where there is no bound.";
     NODE_STATE = Gauge "node_state" ["node", "state"]
         "1 for the operator's will: ready, drain or maintenance.";
     PROBES = Counter "probes_total" ["pool", "node", "result"]
@@ -122,7 +126,7 @@ families! {
     DOWNSTREAM_CONNECTIONS_TOTAL = Counter "downstream_connections_total" ["listener"]
         "Connections of clients that were accepted.";
     DOWNSTREAM_CONNECTIONS_REFUSED = Counter "downstream_connections_refused_total" ["listener", "reason"]
-        "Connections closed before a request: for a limit, a TLS handshake, a client's certificate or a PROXY header.";
+        "Connections closed before a request: for a limit, a TLS handshake, a client's certificate, a PROXY header, or because nothing came.";
     DOWNSTREAM_CONNECTIONS_LIMIT = Gauge "downstream_connections_limit" []
         "The bound on all listeners together (limits.connections).";
     UPSTREAM_CONNECTIONS = Gauge "upstream_connections" ["pool", "node"]

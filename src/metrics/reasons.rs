@@ -51,6 +51,8 @@ pub const REASONS: &[&str] = &[
     // Requests on their way.
     "body_too_large",
     "client_timeout",
+    "body_too_slow",
+    "client_too_slow",
     "client_gone",
     "upstream_closed",
     "upstream_timeout",
@@ -61,11 +63,14 @@ pub const REASONS: &[&str] = &[
     "tls_failed",
     "scheme_disagrees",
     "misdirected",
+    "rate_limited",
     // No node.
     "no_node",
     "persisted_node_down",
     "table_full",
     "waiting_full",
+    "queue_full",
+    "queue_timeout",
 ];
 
 #[cfg(test)]

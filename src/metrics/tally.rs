@@ -64,6 +64,7 @@ pub const CONNECTION_REFUSALS: &[&str] = &[
     "proxy_header",
     "proxy_header_missing",
     "proxy_timeout",
+    "no_request",
 ];
 
 /// Connections refused, by [`CONNECTION_REFUSALS`].
@@ -188,7 +189,7 @@ impl BackendTally {
 }
 
 /// Why requests wait, as [`WaitedFor`] numbers it.
-pub const WAITS: [&str; 3] = ["hold", "first_probe", "connect_retry"];
+pub const WAITS: [&str; 4] = ["hold", "first_probe", "connect_retry", "queue"];
 
 /// Why a request waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,6 +200,8 @@ pub enum WaitedFor {
     FirstProbe,
     /// The next try of a connect that failed.
     ConnectRetry,
+    /// Its backend has as many requests in flight as it may.
+    Queue,
 }
 
 /// What is counted for a pool.

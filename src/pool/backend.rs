@@ -62,6 +62,7 @@ pub struct BackendLive {
     grace_ends: AtomicU64,
     ejected_until: AtomicU64,
     in_flight: AtomicU32,
+    most_in_flight: AtomicU32,
     change: Mutex<()>,
 }
 
@@ -77,6 +78,7 @@ impl Default for BackendLive {
             grace_ends: AtomicU64::new(NEVER),
             ejected_until: AtomicU64::new(NEVER),
             in_flight: AtomicU32::new(0),
+            most_in_flight: AtomicU32::new(u32::MAX),
             change: Mutex::new(()),
         }
     }
@@ -271,6 +273,18 @@ impl BackendLive {
     #[must_use]
     pub fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// From now on new clients go elsewhere, where they can, while it has so many requests in flight. Only the choice
+    /// is changed: whoever sends the requests refuses or delays what is too much.
+    pub fn limit_requests(&self, most: u32) {
+        self.most_in_flight.store(most, Ordering::Relaxed);
+    }
+
+    /// Whether it has fewer requests in flight than [`BackendLive::limit_requests`] says.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.in_flight() < self.most_in_flight.load(Ordering::Relaxed)
     }
 
     pub(crate) fn request_began(&self) {

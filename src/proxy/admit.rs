@@ -85,6 +85,11 @@ pub(super) fn admit(
     let Some(route) = context.route.and_then(|index| context.snapshot.routes.get(index)) else {
         return Step::Answer(rescue::no_route(context));
     };
+    if let Some(rate) = &route.rate
+        && let Err(left) = rate.take(context.client, shared.clock.now().mono)
+    {
+        return Step::Answer(rescue::rate_limited(context, left));
+    }
     if let (Framing::Length(length), Some(limit)) = (request.facts.framing, route.max_body)
         && length > limit
     {

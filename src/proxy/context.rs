@@ -8,10 +8,11 @@ use crate::persistence::client_class::{ClientClass, Why};
 use crate::persistence::cookie::{CookieReading, CookieRefusal};
 use crate::persistence::{Facts, Outcome, Selection};
 use crate::pool::Backend;
-use crate::snapshot::{Endpoint, PoolTargets, Route, Snapshot};
+use crate::snapshot::{Endpoint, PoolTargets, Route, Slot, Slots, Snapshot};
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How the next choice is made.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(super) enum Next {
     RetrySame { selection: Selection, at: Millis, until: Millis },
     /// The same, and the pause is over.
     RetryNow { selection: Selection, until: Millis },
+    /// The selection's backend, for which the request has waited: it has a slot now. No connect outlasts this.
+    Queued { selection: Selection, connect_within: Duration },
     /// A choice has been made; it is in `selection`.
     Chosen,
 }
@@ -53,6 +56,10 @@ pub struct RequestContext {
     pub(super) authenticates: bool,
     /// Who serves, where a bound connection leads elsewhere than the selection says.
     pub(super) bound: Option<Arc<Backend>>,
+    /// Its part of what its backend takes at once, where that is bounded.
+    pub(super) slot: Option<Slot>,
+    /// It was placed anew because its first node was full in the end; that happens once.
+    pub(super) turned_away: bool,
     /// How its node was found; the last of these outlives the selection, for the log.
     pub(super) outcome: Option<Outcome>,
     /// Why it got no node.
@@ -88,6 +95,8 @@ impl RequestContext {
             selection: None,
             authenticates: false,
             bound: None,
+            slot: None,
+            turned_away: false,
             outcome: None,
             no_node: None,
             chosen_at: Millis(0),
@@ -115,6 +124,11 @@ impl RequestContext {
     /// How the backend that serves is reached.
     pub(super) fn endpoint(&self) -> Option<&Arc<Endpoint>> {
         self.targets()?.endpoints.get(self.place()?)
+    }
+
+    /// The slots of the backend that serves, if they are bounded.
+    pub(super) fn slots(&self) -> Option<&Arc<Slots>> {
+        self.endpoint()?.slots.as_ref()
     }
 
     pub(super) fn backend(&self) -> Option<&Arc<Backend>> {

@@ -29,7 +29,7 @@ impl Figures {
     }
 }
 
-const FAMILIES: [&Family; 33] = [
+const FAMILIES: [&Family; 35] = [
     &names::REQUESTS,
     &names::REQUEST_DURATION,
     &names::REQUEST_BODY_BYTES,
@@ -60,6 +60,8 @@ const FAMILIES: [&Family; 33] = [
     &names::UPSTREAM_CONNECT_DURATION,
     &names::UPSTREAM_FIRST_BYTE,
     &names::BACKEND_REQUESTS,
+    &names::BACKEND_REQUESTS_LIMIT,
+    &names::BACKEND_QUEUED,
     &names::BACKEND_FAILURES,
     &names::ACCESS_LOG_LINES,
     &names::ACCESS_LOG_DROPPED,
@@ -194,8 +196,15 @@ fn pool(samples: &mut Samples, pool: &PoolTargets) {
         samples.durations(&names::UPSTREAM_CONNECT_DURATION, &labels, traffic, |tally| &tally.connect);
         samples.durations(&names::UPSTREAM_FIRST_BYTE, &labels, traffic, |tally| &tally.first_byte);
         samples.gauge(&names::UPSTREAM_CONNECTIONS, &labels, f64::from(endpoint.origin().open()));
-        let in_flight = endpoint.backend.live.in_flight();
-        samples.gauge(&names::BACKEND_REQUESTS, &labels, f64::from(in_flight));
+        let mut in_flight = f64::from(endpoint.backend.live.in_flight());
+        if let Some(slots) = &endpoint.slots {
+            // Who waits holds on to the backend, too.
+            let queued = slots.queued() as f64;
+            in_flight = (in_flight - queued).max(0.0);
+            samples.gauge(&names::BACKEND_REQUESTS_LIMIT, &labels, f64::from(slots.limit()));
+            samples.gauge(&names::BACKEND_QUEUED, &labels, queued);
+        }
+        samples.gauge(&names::BACKEND_REQUESTS, &labels, in_flight);
     }
 }
 

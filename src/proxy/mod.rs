@@ -132,6 +132,10 @@ impl Handler for Edge {
         record::refused(self, connection, refusal)
     }
 
+    fn unused(&self, _: &Connection) {
+        record::unused(self);
+    }
+
     fn end(&self, context: &mut RequestContext, summary: &Summary) {
         record::end(&self.shared, context, summary);
     }

@@ -15,6 +15,8 @@ pub(super) fn end(shared: &Shared, context: &mut RequestContext, summary: &Summa
     if shared.access_log.is_some() {
         write(shared, context, summary, recognised);
     }
+    // Before the node knows of one request less: who is then sent there finds its place.
+    context.slot = None;
     if let Some(selection) = context.selection.take() {
         let now = if summary.times.total > Duration::from_millis(50) {
             shared.clock.refresh()
@@ -117,6 +119,14 @@ fn write(shared: &Shared, context: &RequestContext, summary: &Summary, (class, w
     // After the line, so that whoever sees it counted sees it counted as dropped, too.
     if let Some(listener) = listener {
         listener.tally.of(context.worker).logged.one();
+    }
+}
+
+/// A connection on which nothing came.
+pub(super) fn unused(edge: &Edge) {
+    let snapshot = edge.shared.snapshot.load();
+    if let Some(listener) = snapshot.listeners.get(edge.listener) {
+        listener.tally.of(edge.worker).connections_refused.one("no_request");
     }
 }
 

@@ -7,6 +7,7 @@ use super::context::RequestContext;
 use crate::engine::handler::{Answer, Failure};
 use crate::engine::refusal::Refusal;
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// An answer of a line of text and the request's identity.
 pub(super) fn answer(status: u16, text: &str, request_id: u64, reason: &'static str, close: bool) -> Answer {
@@ -55,6 +56,14 @@ pub(super) fn misdirected(context: &RequestContext) -> Answer {
     answer(421, "this host is not served on this connection", context.request_id, "misdirected", false)
 }
 
+/// The client has sent as many requests as the route takes; `left` of the present interval is to come.
+pub(super) fn rate_limited(context: &RequestContext, left: Duration) -> Answer {
+    let mut answer = answer(429, "too many requests", context.request_id, "rate_limited", false);
+    let seconds = left.as_millis().div_ceil(1000).max(1);
+    answer.lines = Cow::Owned(format!("Retry-After: {seconds}\r\n"));
+    answer
+}
+
 /// No node can take the request now.
 pub(super) fn unavailable(context: &RequestContext, reason: &'static str, retry_after: u32) -> Answer {
     let mut answer = answer(503, "no server can take this request now", context.request_id, reason, false);
@@ -68,6 +77,7 @@ pub(super) fn failure(context: &RequestContext, failure: &Failure) -> Answer {
         Failure::Body(fault) => (fault.status(), "the request's body is malformed"),
         Failure::BodyTooLarge => (413, "the request's body is too large"),
         Failure::ClientTimeout => (408, "the request's body did not arrive in time"),
+        Failure::BodyTooSlow => (408, "the request's body came too slowly"),
         Failure::UpstreamTimeout => (504, "the server behind did not answer in time"),
         Failure::ClientGone
         | Failure::BoundClosed

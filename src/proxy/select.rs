@@ -8,8 +8,9 @@ use crate::engine::upstream::{Announce, ConnectError, connect, keep_idle};
 use crate::metrics::tally::WaitedFor;
 use crate::persistence::{AfterFailure, Decision, Outcome, Refusal, Selection, Wait, WaitReason};
 use crate::pool::{AdminState, DownCause, Fitness, Health};
-use crate::snapshot::{Binds, Endpoint};
+use crate::snapshot::{Binds, Endpoint, Slots, Unserved};
 use log::warn;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::SemaphorePermit;
 
@@ -31,6 +32,10 @@ pub(super) async fn choose(shared: &Shared, context: &mut RequestContext, bindin
             Turn::Again => {}
             Turn::Pause(at) => Box::pin(pause(shared, at)).await,
             Turn::Hold(pool, wait) => Box::pin(hold(shared, context, pool, &wait)).await,
+            Turn::Queue(slots) => match Box::pin(slots.wait()).await {
+                Ok(slot) => context.slot = Some(slot),
+                Err(why) => return unserved(shared, context, why),
+            },
         }
     }
 }
@@ -45,6 +50,8 @@ enum Turn {
     Pause(Millis),
     /// Look again after this wait for a backend of the pool.
     Hold(usize, Wait),
+    /// Look again with a slot of the backend.
+    Queue(Arc<Slots>),
 }
 
 /// A place among the requests that wait.
@@ -92,6 +99,18 @@ fn turn<'s>(
         Next::RetryNow { selection, until } => {
             return retry(shared, context, bindings, pool, selection, until);
         }
+        Next::Queued { selection, connect_within } => {
+            let backend = selection.backend();
+            if backend.fitness(now.mono) != Fitness::Up || backend.node.admin() == AdminState::Maintenance {
+                // While it waited. The pin stays; the selector says what becomes of the client.
+                context.slot = None;
+                context.snapshot.selector.finish(selection, now);
+                context.next = Next::Select;
+                return Turn::Again;
+            }
+            context.chosen_at = now.mono;
+            return aim(shared, context, bindings, pool, selection, connect_within);
+        }
     };
     match decision {
         Decision::Use(selection) | Decision::Claim { proposal: selection } => {
@@ -102,24 +121,79 @@ fn turn<'s>(
                 Outcome::Persisted | Outcome::Returned => hold.filter(|hold| !hold.is_zero()),
                 _ => None,
             };
-            let target = target(context, pool, &selection, bindings, limit.unwrap_or(Duration::MAX));
-            context.selection = Some(selection);
-            if let Some(target) = target {
-                return Turn::Done(Choice::Forward(target));
-            }
-            // The node's name is not resolved: that is a connect that failed.
-            unresolved(shared, context);
-            Turn::Again
+            aim(shared, context, bindings, pool, selection, limit.unwrap_or(Duration::MAX))
         }
         Decision::Wait(wait) => {
             if !waits(shared, place) {
                 return Turn::Done(refuse(context, "waiting_full"));
             }
             count_wait(context, wait.reason.into());
+            context.slot = None;
             context.next = Next::Select;
             Turn::Hold(pool, wait)
         }
         Decision::Refuse(refusal) => Turn::Done(refuse(context, refusal.as_str())),
+    }
+}
+
+/// Sends the request to the selection's backend, if that takes one more.
+fn aim(
+    shared: &Shared,
+    context: &mut RequestContext,
+    bindings: &Bindings<'_>,
+    pool: usize,
+    selection: Selection,
+    connect_within: Duration,
+) -> Turn {
+    let aim = target(context, pool, &selection, bindings, connect_within);
+    context.selection = Some(selection);
+    match aim {
+        Aim::At(target) => Turn::Done(Choice::Forward(target)),
+        Aim::Unknown => {
+            // The node's name is not resolved: that is a connect that failed.
+            unresolved(shared, context);
+            Turn::Again
+        }
+        Aim::Full => queue(shared, context, connect_within),
+    }
+}
+
+/// The backend has as many requests in flight as it may. A client that it does not know yet goes to another one with
+/// room, once: between the choice and the slot others may have come. Everybody else waits for a slot.
+#[cold]
+fn queue(shared: &Shared, context: &mut RequestContext, connect_within: Duration) -> Turn {
+    let (Some(slots), Some(selection)) = (context.slots().cloned(), context.selection.take()) else {
+        return Turn::Done(refuse(context, Refusal::NoNode.as_str()));
+    };
+    let is_new = matches!(selection.outcome(), Outcome::Fresh | Outcome::Unpinned) && context.bound.is_none();
+    if is_new && !context.turned_away && has_room_elsewhere(context) {
+        context.turned_away = true;
+        context.snapshot.selector.finish(selection, shared.clock.now());
+        context.next = Next::Select;
+        return Turn::Again;
+    }
+    context.next = Next::Queued { selection, connect_within };
+    if !slots.has_queue() {
+        return Turn::Done(unserved(shared, context, Unserved::Full));
+    }
+    count_wait(context, WaitedFor::Queue);
+    Turn::Queue(slots)
+}
+
+fn has_room_elsewhere(context: &RequestContext) -> bool {
+    let endpoints = context.targets().map_or(&[][..], |targets| &targets.endpoints);
+    endpoints.iter().any(|endpoint| endpoint.slots.as_ref().is_some_and(|slots| slots.has_room()))
+}
+
+/// No slot: there was no room to wait, or none came free in time.
+#[cold]
+fn unserved(shared: &Shared, context: &mut RequestContext, why: Unserved) -> Choice {
+    if let Next::Queued { selection, .. } = std::mem::replace(&mut context.next, Next::Chosen) {
+        context.snapshot.selector.finish(selection, shared.clock.now());
+    }
+    match why {
+        Unserved::Full => refuse(context, "queue_full"),
+        Unserved::Late => refuse(context, "queue_timeout"),
     }
 }
 
@@ -142,12 +216,17 @@ fn retry(
 ) -> Turn {
     context.chosen_at = shared.clock.refresh().mono;
     let left = until.since(context.chosen_at);
+    if left.is_zero() {
+        context.next = Next::SelectAgain(selection);
+        return Turn::Again;
+    }
     match target(context, pool, &selection, bindings, left) {
-        Some(target) if !left.is_zero() => {
+        Aim::At(target) => {
             context.selection = Some(selection);
             Turn::Done(Choice::Forward(target))
         }
-        _ => {
+        // It had a slot of this backend already, unless a bound connection leads to another one.
+        Aim::Unknown | Aim::Full => {
             context.next = Next::SelectAgain(selection);
             Turn::Again
         }
@@ -191,25 +270,41 @@ fn waits_for_others(selection: &Selection) -> bool {
 
 fn refuse(context: &mut RequestContext, reason: &'static str) -> Choice {
     context.no_node = Some(reason);
+    // Nobody must wait until this client has taken its answer.
+    context.slot = None;
     let distrusted =
         context.targets().is_some_and(|targets| targets.endpoints.iter().all(|each| each.is_distrusted()));
     if context.connect_error == Some("tls_failed") || distrusted && reason == Refusal::NoNode.as_str() {
         // Waiting will not make a certificate right.
         return Choice::Answer(rescue::untrusted(context));
     }
-    let retry_after = if reason == Refusal::TableFull.as_str() { 30 } else { 5 };
+    let retry_after = match reason {
+        "table_full" => 30,
+        "queue_full" | "queue_timeout" => 1,
+        _ => 5,
+    };
     Choice::Answer(rescue::unavailable(context, reason, retry_after))
 }
 
-/// The target of a selection; none while the node's name is not resolved.
+/// Where a selection leads.
+#[allow(clippy::large_enum_variant, reason = "returned to one caller, which looks at it in place")]
+enum Aim {
+    At(Target),
+    /// The backend has as many requests in flight as it may.
+    Full,
+    /// The node's name is not resolved.
+    Unknown,
+}
+
+/// The target of a selection, with a slot where those are bounded.
 fn target(
     context: &mut RequestContext,
     pool: usize,
     selection: &Selection,
     bindings: &Bindings<'_>,
     connect_within: Duration,
-) -> Option<Target> {
-    let targets = context.snapshot.pools.get(pool)?;
+) -> Aim {
+    let Some(targets) = context.snapshot.pools.get(pool) else { return Aim::Unknown };
     let mut backend = selection.backend();
     let mut last = false;
     let mut binding = None;
@@ -234,10 +329,18 @@ fn target(
         last |= backend.node.admin() == AdminState::Maintenance;
         binding = Some(Binding { scope, member: u32::from(member.0) });
     }
-    let endpoint = targets.endpoint(backend)?;
-    let address = endpoint.socket()?;
+    let Some((endpoint, address)) =
+        targets.endpoint(backend).and_then(|found| Some((found, found.socket()?)))
+    else {
+        return Aim::Unknown;
+    };
+    if let Some(slots) = &endpoint.slots
+        && !slots.hold(&mut context.slot)
+    {
+        return Aim::Full;
+    }
     let (origin, client) = (endpoint.origin(), context.client);
-    Some(Target { origin, address, client, connect_within, binding, last })
+    Aim::At(Target { origin, address, client, connect_within, binding, last })
 }
 
 /// The engine's name for a pool's bindings.

@@ -3,7 +3,9 @@
 use super::responses;
 use super::tls::{Origins, PoolTls, Secured, TlsListener};
 use crate::client_addr::forwarded::Kind;
-use crate::config::{ClientHeader, Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, ProbeCheck};
+use crate::config::{
+    ClientHeader, Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, ProbeCheck, Rate,
+};
 use crate::engine::upstream::{Origin, Patience};
 use crate::health::{Check, HttpCheck, Observed, Probe, Thresholds};
 use crate::id::{Interner, TooManyNames};
@@ -16,8 +18,8 @@ use crate::persistence::{Outcome, Selector, SelectorLive};
 use crate::pool::{Backend, BackendLive, Node, NodeLive, Pool};
 use crate::route::{RouteSpec, RouteTable};
 use crate::snapshot::{
-    Address, Binds, Endpoint, EndpointRules, GroupTraffic, ListenerRoutes, Naming, PoolTargets, Route,
-    RouteGroup, Snapshot,
+    Address, Binds, Endpoint, EndpointRules, GroupTraffic, ListenerRoutes, Naming, PoolTargets, RateLimit,
+    Route, RouteGroup, Slots, Snapshot,
 };
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -164,7 +166,7 @@ fn assemble_pool(
             eject_for: config.ejection.duration,
             connect_proves: matches!(check, Check::Connect),
         };
-        let endpoint = Arc::new(Endpoint::new(
+        let endpoint = Endpoint::new(
             &config.name,
             Arc::new(Backend {
                 node,
@@ -176,7 +178,11 @@ fn assemble_pool(
             Arc::new(Origin::new(tls, patience, keep_idle).announcing(config.proxy_protocol)),
             addresses[backend.node].clone(),
             rules,
-        ));
+        );
+        let endpoint = Arc::new(match config.max_requests {
+            Some(most) => endpoint.bounded(Slots::new(most, config.queue.length, config.queue.timeout)),
+            None => endpoint,
+        });
         let probe = Probe {
             check,
             interval: backend.probe.interval,
@@ -263,6 +269,7 @@ fn routes(
         max_body: route.max_body,
         response: responses::rules(&route.response, config.listeners[route.listener].tls.is_some()),
         error_pages,
+        rate: route.rate.as_ref().map(rate_limit),
         tally: Arc::new(PerWorker::new(workers, || {
             RouteTally::new(route.action.pool().map_or(0, |pool| config.pools[pool].backends.len()))
         })),
@@ -272,6 +279,10 @@ fn routes(
         Ok(make(route, pages.or(&listeners[route.listener].error_pages)))
     };
     config.routes.iter().map(route).collect()
+}
+
+fn rate_limit(rate: &Rate) -> Box<RateLimit> {
+    Box::new(RateLimit::new(rate.requests, rate.per, rate.prefixes.ipv4, rate.prefixes.ipv6))
 }
 
 fn groups_traffic(config: &Config, workers: usize) -> Vec<GroupTraffic> {

@@ -295,7 +295,11 @@ async fn sweep_pins(shared: Arc<Shared>, mut stopping: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(SWEEP_INTERVAL) => {
-                shared.snapshot.load().selector.sweep(shared.clock.now(), SWEEP_BUDGET);
+                let (snapshot, now) = (shared.snapshot.load(), shared.clock.now());
+                snapshot.selector.sweep(now, SWEEP_BUDGET);
+                for rate in snapshot.routes.iter().filter_map(|route| route.rate.as_ref()) {
+                    rate.tidy(now.mono);
+                }
             }
             _ = stopping.wait_for(|stopping| *stopping) => return,
         }

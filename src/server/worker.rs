@@ -66,9 +66,11 @@ pub(super) struct Workers {
 fn settings(limits: &ListenerLimits, keepalive: Duration) -> Arc<Settings> {
     Arc::new(Settings {
         head_bytes: limits.request_header_bytes,
+        fields: limits.request_headers,
         head_timeout: limits.header_timeout,
         keepalive,
         requests: limits.requests_per_connection,
+        body_rate: limits.body_rate,
         answer_patience: ANSWER_PATIENCE,
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! Every change of its health goes through here, so that each is counted once, wherever it was noticed.
 
-use super::Address;
+use super::{Address, Slots};
 use crate::clock::{Micros, Millis};
 use crate::engine::upstream::{ConnectError, Origin, OriginTls};
 use crate::pool::ejection::{RequestFailure, Streak, TooMany};
@@ -66,6 +66,8 @@ pub struct Endpoint {
     pub address: Arc<Address>,
     /// What takes it out of service.
     pub rules: EndpointRules,
+    /// Its bound on requests in flight, if it has one.
+    pub slots: Option<Arc<Slots>>,
     /// How often what happened.
     pub tally: EndpointTally,
     /// Connects that failed, one after the other.
@@ -102,6 +104,7 @@ impl Endpoint {
             },
             address,
             rules,
+            slots: None,
             tally: EndpointTally::default(),
             failed_connects: AtomicU32::new(0),
             troubled: AtomicBool::new(false),
@@ -130,6 +133,13 @@ impl Endpoint {
             origin.store(Arc::new(origin.load().secured_anew(tls)));
             self.doubt.notify_one();
         }
+    }
+
+    /// The same endpoint with a bound on its requests in flight, which the choice of a node respects, too.
+    #[must_use]
+    pub fn bounded(self, slots: Slots) -> Self {
+        self.backend.live.limit_requests(slots.limit());
+        Self { slots: Some(Arc::new(slots)), ..self }
     }
 
     /// Its address and port, once the node's name is resolved.

@@ -20,6 +20,7 @@ mod failover;
 mod framing;
 mod health;
 mod idle;
+mod limits;
 mod metrics;
 mod persistence;
 mod responses;

@@ -8,6 +8,7 @@ use crate::engine::edits::{Afterwards, Edits, write_response};
 use crate::engine::framing::Framing;
 use crate::engine::handler::{BackendEnd, Binding, Failure, Handler, Target};
 use crate::engine::head::{FieldStorage, ResponseFacts, Version, parse_response};
+use crate::engine::pace::Pace;
 use crate::engine::refusal::ResponseFault;
 use crate::engine::serve::SCRATCH;
 use crate::engine::stream::Upstream;
@@ -16,10 +17,7 @@ use crate::engine::tunnel::tunnel;
 use crate::engine::upstream::Patience;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
-
-/// How long the rest of a request may take whose response is out already.
-const AFTER_RESPONSE: Duration = Duration::from_secs(30);
+use std::time::Instant;
 
 /// A final response head that is ready for the client.
 struct Rewritten {
@@ -67,19 +65,20 @@ impl<H: Handler> Exchange<'_, H> {
         let mut download = Download::new(facts.framing, length, dechunk);
         let mut buffer = Some(held);
         client.deadline.set(patience.write);
-        let mut upload_failed = false;
+        let mut paces = Paces::new(self.settings.body_rate);
+        let mut upload_failed = None;
         let mut listening = true;
         let mut sent_at: Option<Instant> = None;
         let result = poll_fn(|context| {
-            let mut uploading = !upload.is_done() && !upload_failed;
+            let mut uploading = !upload.is_done() && upload_failed.is_none();
             if uploading {
                 match upload.poll(&mut client.stream, &mut client.buffer, upstream, context) {
                     Poll::Ready(Ok(())) => uploading = false,
                     Poll::Ready(Err(UploadError::Client)) if !download.is_done() => {
                         return Poll::Ready(Err(DownloadError::Client));
                     }
-                    Poll::Ready(Err(_)) => {
-                        upload_failed = true;
+                    Poll::Ready(Err(error)) => {
+                        upload_failed = Some(error);
                         uploading = false;
                     }
                     Poll::Pending => {}
@@ -91,27 +90,30 @@ impl<H: Handler> Exchange<'_, H> {
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
                         if !uploading && listening {
-                            match poll_ahead(client, 0, context) {
+                            match poll_ahead(&mut client.stream, &mut client.buffer, 0, context) {
                                 Poll::Ready(Ok(())) => listening = false,
                                 Poll::Ready(Err(())) => return Poll::Ready(Err(DownloadError::Client)),
                                 Poll::Pending => {}
                             }
                         }
-                        return pending(client, upload, &mut download, uploading, &patience, context);
+                        return paces.pending(client, upload, &mut download, uploading, &patience, context);
                     }
                 }
             }
-            // The response is out. The rest of the request is still taken where both sides go on, for a while.
+            // The response is out. The rest of the request is still taken where both sides go on: a client that was
+            // asked to authenticate sends all of it (RFC 9110 section 10.1.1 lets it), and must find its connection
+            // as it was. All in all that lasts no longer than the backend itself may.
             let just_sent = sent_at.is_none();
-            let left = AFTER_RESPONSE.saturating_sub(sent_at.get_or_insert_with(Instant::now).elapsed());
+            let left = patience.read.saturating_sub(sent_at.get_or_insert_with(Instant::now).elapsed());
             if !uploading || !keep || self.worker.is_stopping() || left.is_zero() {
                 return Poll::Ready(Ok(()));
             }
             let blocked = upload.is_blocked();
             if std::mem::take(&mut upload.progressed) | just_sent {
                 let limit = if blocked { patience.write } else { patience.read };
+                let pace = paces.up.turn(upload.received, !blocked, client.deadline.now());
                 // Idle: nobody waits for anything that a stop would break off.
-                client.deadline.set_idle(limit.min(left));
+                client.deadline.set_idle(limit.min(left).min(pace));
             }
             if client.deadline.poll_passed(context) {
                 let late = if blocked { DownloadError::Upstream } else { DownloadError::Client };
@@ -122,8 +124,9 @@ impl<H: Handler> Exchange<'_, H> {
         .await;
         self.summary.request_bytes = upload.sent;
         self.summary.response_bytes = download.sent;
-        let owes_body = !upload.is_done() && !upload_failed && !upload.is_blocked();
+        let owes_body = !upload.is_done() && upload_failed.is_none() && !upload.is_blocked();
         let late = client.deadline.has_passed();
+        let now = client.deadline.now();
         let end = match &result {
             Ok(()) => Some(BackendEnd::Answered),
             Err(DownloadError::Upstream) if late => Some(BackendEnd::TimedOut),
@@ -137,7 +140,7 @@ impl<H: Handler> Exchange<'_, H> {
             self.handler.attempted(self.context, end, self.sent);
         }
         match result {
-            Ok(()) => {}
+            Ok(()) => self.summary.failure = upload_failed.as_ref().and_then(UploadError::refused),
             Err(DownloadError::Fault(fault)) if !download.has_begun() => {
                 let failure = Failure::UpstreamBody(fault);
                 return (Box::pin(self.fail(client, &failure, None)).await, Fate::Closed);
@@ -145,6 +148,8 @@ impl<H: Handler> Exchange<'_, H> {
             Err(error) => {
                 let sent = download.is_done();
                 self.summary.failure = Some(match error {
+                    DownloadError::Client if late && paces.down.is_spent(now) => "client_too_slow",
+                    DownloadError::Client if late && paces.up.is_spent(now) => "body_too_slow",
                     DownloadError::Client if late => "client_timeout",
                     DownloadError::Client => "client_gone",
                     DownloadError::Upstream if late => "upstream_timeout",
@@ -155,7 +160,7 @@ impl<H: Handler> Exchange<'_, H> {
                 return (if sent { After::Close } else { After::Abort }, Fate::Closed);
             }
         }
-        let settled = upload.is_done() && !upload_failed;
+        let settled = upload.is_done() && upload_failed.is_none();
         let reusable =
             settled && facts.keep_alive && facts.framing != Framing::UntilClose && buffer.is_none();
         let (after, fate) = self.part(client, target.binding.is_some(), keep, settled, reusable);
@@ -247,28 +252,55 @@ impl<H: Handler> Exchange<'_, H> {
     }
 }
 
-/// Neither side can go on now: when must one of them?
-fn pending<T>(
-    client: &Client,
-    upload: &mut Upload,
-    download: &mut Download,
-    uploading: bool,
-    patience: &Patience,
-    context: &Context<'_>,
-) -> Poll<Result<T, DownloadError>> {
-    let progressed = std::mem::take(&mut upload.progressed) | std::mem::take(&mut download.progressed);
-    if progressed {
-        let blocked = upload.is_blocked() || download.is_blocked();
-        client.deadline.set(if blocked { patience.write } else { patience.read });
+/// How slowly the client may go on, in both directions.
+struct Paces {
+    up: Pace,
+    down: Pace,
+    /// Nothing has been waited for yet.
+    new: bool,
+}
+
+impl Paces {
+    const fn new(rate: u64) -> Self {
+        Self { up: Pace::new(rate), down: Pace::new(rate), new: true }
     }
-    if client.deadline.poll_passed(context) {
+
+    /// Neither side can go on now: when must one of them?
+    fn pending<T>(
+        &mut self,
+        client: &Client,
+        upload: &mut Upload,
+        download: &mut Download,
+        uploading: bool,
+        patience: &Patience,
+        context: &Context<'_>,
+    ) -> Poll<Result<T, DownloadError>> {
+        let progressed = std::mem::take(&mut upload.progressed) | std::mem::take(&mut download.progressed);
+        let blocked = upload.is_blocked() || download.is_blocked();
         // A client that takes nothing, or owes its body: the backend may be waiting for that as well.
-        let client_is_late = download.is_blocked() || uploading && !upload.is_blocked();
-        return Poll::Ready(Err(if client_is_late {
+        let owes = uploading && !upload.is_blocked();
+        if progressed | std::mem::take(&mut self.new) {
+            let now = client.deadline.now();
+            let limit = if blocked { patience.write } else { patience.read };
+            let up = self.up.turn(upload.received, owes, now);
+            let down = self.down.turn(download.handed_over(), download.is_blocked(), now);
+            client.deadline.set(limit.min(up).min(down));
+        }
+        if !client.deadline.poll_passed(context) {
+            return Poll::Pending;
+        }
+        let now = client.deadline.now();
+        if !self.up.is_spent(now)
+            && self.down.is_spent(now)
+            && let Some(left) = self.down.last_chance(client.stream.confirmed().unwrap_or(0), now)
+        {
+            client.deadline.set(patience.write.min(left));
+            return Poll::Pending;
+        }
+        Poll::Ready(Err(if download.is_blocked() || owes {
             DownloadError::Client
         } else {
             DownloadError::Upstream
-        }));
+        }))
     }
-    Poll::Pending
 }

@@ -3,12 +3,14 @@
 use super::{Arrived, Broken, Exchange};
 use crate::engine::buffer::{Buffer, Class, poll_fill, write_all};
 use crate::engine::client::Client;
+use crate::engine::deadline::Deadline;
 use crate::engine::edits::{Afterwards, Edits, write_response};
 use crate::engine::handler::{BackendEnd, Failure, Handler, Target};
-use crate::engine::head::{FieldStorage, RequestFacts, Scan, Version, parse_response, scan};
+use crate::engine::head::{FieldStorage, Scan, Version, parse_response, scan};
+use crate::engine::pace::Pace;
 use crate::engine::refusal::{BodyFault, Refusal, ResponseFault};
 use crate::engine::serve::SCRATCH;
-use crate::engine::stream::Upstream;
+use crate::engine::stream::{Downstream, Upstream};
 use crate::engine::transfer::{Upload, UploadError};
 use std::future::poll_fn;
 use std::io;
@@ -37,6 +39,8 @@ enum Event {
     TooLarge,
     /// The deadline has passed.
     Late,
+    /// The client sends its body more slowly than it may.
+    TooSlow,
 }
 
 /// A request that is being sent.
@@ -66,6 +70,10 @@ struct Waiting {
     /// Interim responses the client has been shown. Until there is one, it owes no body that it announced by
     /// an expectation; from then on nothing is sent again.
     interims: u32,
+    /// The client waits for no 100, or has got it.
+    invited: bool,
+    /// How slowly it may send its body.
+    pace: Pace,
 }
 
 impl<H: Handler> Exchange<'_, H> {
@@ -83,8 +91,10 @@ impl<H: Handler> Exchange<'_, H> {
             arrived: None,
             scanned: 0,
             interims: 0,
+            invited: !self.facts.expect_continue,
+            pace: Pace::new(self.settings.body_rate),
         };
-        client.deadline.set(sending.target.origin.patience.read);
+        waiting.set_deadline(&sending, &client.deadline);
         loop {
             let event = poll_fn(|context| waiting.poll(&mut sending, client, context)).await;
             self.judge(&event, &sending, &waiting)?;
@@ -154,14 +164,15 @@ impl<H: Handler> Exchange<'_, H> {
                     && (untouched || sending.whole && self.facts.is_idempotent());
                 // Both ends may close an idle connection, and a server may close one whose body does not come.
                 let stale = sending.reused && waiting.arrived.is_none();
-                let excused = stale || waiting.is_clients_turn(sending, &self.facts);
+                let excused = stale || waiting.is_clients_turn(sending);
                 let end = if excused { BackendEnd::ClosedExcused } else { BackendEnd::Closed };
                 return Err(Broken { failure: Failure::UpstreamClosed, end: Some(end), again });
             }
             Event::ClientGone => Failure::ClientGone,
             Event::Fault(fault) => Failure::Body(*fault),
             Event::TooLarge => Failure::BodyTooLarge,
-            Event::Late if waiting.is_clients_turn(sending, &self.facts) => Failure::ClientTimeout,
+            Event::TooSlow => Failure::BodyTooSlow,
+            Event::Late if waiting.is_clients_turn(sending) => Failure::ClientTimeout,
             Event::Late => Failure::UpstreamTimeout,
         };
         let end = matches!(failure, Failure::UpstreamTimeout).then_some(BackendEnd::TimedOut);
@@ -181,24 +192,30 @@ impl<H: Handler> Exchange<'_, H> {
         if held.bytes().get(b"HTTP/1.1 ".len()) != Some(&b'1') {
             return Ok(waiting.arrived.take());
         }
+        let is_continue = held.bytes().get(b"HTTP/1.1 ".len()..).is_some_and(|rest| rest.starts_with(b"100"));
         let Some(length) = self.rewrite_interim(held, length).map_err(Broken::by)? else {
             return Ok(waiting.arrived.take());
         };
         waiting.interims += 1;
+        waiting.invited |= is_continue;
         if waiting.interims > INTERIMS {
             return Err(Broken::by(ResponseFault::TooManyInterims));
         }
+        let mut set_deadline = false;
         if self.facts.version == Version::V11 {
             let patience = &sending.target.origin.patience;
             let writing = client.write_all(&held.bytes()[..length], patience.write);
             if Box::pin(writing).await.is_err() {
                 return Err(Broken { failure: Failure::ClientGone, end: None, again: false });
             }
-            client.deadline.set(patience.read);
+            set_deadline = true;
         }
         held.advance(length);
         if held.is_empty() {
             waiting.arrived = None;
+        }
+        if set_deadline {
+            waiting.set_deadline(sending, &client.deadline);
         }
         Ok(None)
     }
@@ -245,13 +262,17 @@ impl Waiting {
         }
         // Only where there is nothing to pass on does it matter whether the client still waits.
         if self.upload_over && self.listening {
-            match poll_ahead(client, self.kept, context) {
+            match poll_ahead(&mut client.stream, &mut client.buffer, self.kept, context) {
                 Poll::Ready(Ok(())) => self.listening = false,
                 Poll::Ready(Err(())) => return Poll::Ready(Event::ClientGone),
                 Poll::Pending => {}
             }
         }
-        if client.deadline.poll_passed(context) { Poll::Ready(Event::Late) } else { Poll::Pending }
+        if !client.deadline.poll_passed(context) {
+            return Poll::Pending;
+        }
+        let too_slow = self.pace.is_spent(client.deadline.now());
+        Poll::Ready(if too_slow { Event::TooSlow } else { Event::Late })
     }
 
     /// Carries the body on, as far as that goes now.
@@ -274,18 +295,15 @@ impl Waiting {
                 Poll::Pending => return None,
             }
         }
-        let Sending { upload, upstream, target, .. } = sending;
+        let Sending { upload, upstream, .. } = sending;
         let polled = upload.poll(&mut client.stream, &mut client.buffer, upstream, context);
-        if std::mem::take(&mut upload.progressed) {
-            let patience = &target.origin.patience;
-            client.deadline.set(if upload.is_blocked() { patience.write } else { patience.read });
+        let progressed = std::mem::take(&mut upload.progressed);
+        self.upload_over = matches!(polled, Poll::Ready(Ok(())));
+        if progressed || self.upload_over {
+            self.set_deadline(sending, &client.deadline);
         }
         match polled {
-            Poll::Pending => {}
-            Poll::Ready(Ok(())) => {
-                self.upload_over = true;
-                client.deadline.set(target.origin.patience.read);
-            }
+            Poll::Pending | Poll::Ready(Ok(())) => {}
             // A backend that takes no more may have answered already: see what it said.
             Poll::Ready(Err(UploadError::Upstream)) => self.upload_over = true,
             Poll::Ready(Err(UploadError::Fault(fault))) => return Some(Event::Fault(fault)),
@@ -316,9 +334,22 @@ impl Waiting {
     }
 
     /// Whether it is the client that lets the others wait.
-    fn is_clients_turn(&self, sending: &Sending<'_>, facts: &RequestFacts) -> bool {
-        let owes_body = self.kept == 0 || self.interims > 0 || !facts.expect_continue;
+    fn is_clients_turn(&self, sending: &Sending<'_>) -> bool {
+        let owes_body = self.kept == 0 || self.invited;
         !self.upload_over && !sending.upload.is_blocked() && owes_body
+    }
+
+    /// From now on whoever's turn it is may take so long.
+    fn set_deadline(&mut self, sending: &Sending<'_>, deadline: &Deadline) {
+        let patience = &sending.target.origin.patience;
+        let blocked = !self.upload_over && sending.upload.is_blocked();
+        let limit = if blocked { patience.write } else { patience.read };
+        if self.upload_over {
+            deadline.set(limit);
+            return;
+        }
+        let theirs = self.is_clients_turn(sending);
+        deadline.set(limit.min(self.pace.turn(sending.upload.received, theirs, deadline.now())));
     }
 }
 
@@ -334,16 +365,17 @@ impl Broken {
 /// (RFC 9112 section 9.6), so that alone does not mean that it is gone. The present request's `kept` bytes in
 /// front do not count: a long one is listened behind like a short one.
 pub(super) fn poll_ahead(
-    client: &mut Client,
+    stream: &mut Downstream,
+    buffer: &mut Option<Buffer>,
     kept: usize,
     context: &mut Context<'_>,
 ) -> Poll<Result<(), ()>> {
     let limit = kept + AHEAD;
     loop {
-        if client.buffer.as_ref().is_some_and(|held| held.len() >= limit) {
+        if buffer.as_ref().is_some_and(|held| held.len() >= limit) {
             return Poll::Ready(Ok(()));
         }
-        match poll_fill(&mut client.stream, &mut client.buffer, Class::Small, limit, context) {
+        match poll_fill(stream, buffer, Class::Small, limit, context) {
             Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::StorageFull => {

@@ -87,7 +87,7 @@ impl Case<'_> {
             silent: (pin.in_flight == 0 && !pin.provisional).then(|| pin.idle(now)),
             age: pin.age(now),
         };
-        if pin.provisional && loose && pin.in_flight == 0 && !self.ready(pin.node) {
+        if pin.provisional && loose && pin.in_flight == 0 && !self.takes_new(pin.node) {
             return self.leave(pin);
         }
         match judge(self.group, &self.ask(None), &standing) {
@@ -196,6 +196,13 @@ impl Case<'_> {
             if there { self.meet(pin) } else { self.begin(pin, backend, outcome, whole) }
         });
         entered.unwrap_or(Step::Refuse(Refusal::TableFull))
+    }
+
+    /// Whether the operator wants new clients there, and it is not full.
+    fn takes_new(&self, node: NodeId) -> bool {
+        let member = self.group.member(node);
+        let backend = member.and_then(|member| member.backend(self.request.pool));
+        self.ready(node) && backend.is_none_or(|backend| backend.live.has_room())
     }
 
     /// Whether the operator wants new clients there.

@@ -89,6 +89,9 @@ fn place_in<'g>(group: &'g Group, ask: &Ask<'_>, whole: bool, backup: bool) -> O
         return Some(backend);
     }
     let live = &group.live;
+    // Who is full is left out, unless all are: then the one that is right otherwise has the shortest way to a place.
+    let any_room = fit.clone().any(|(_, backend)| backend.live.has_room());
+    let fit = fit.filter(move |(_, backend)| !any_room || backend.live.has_room());
     let candidates = fit.map(|(member, _)| Candidate {
         node: &member.node,
         share: member.share(now),

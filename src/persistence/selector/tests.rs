@@ -5,4 +5,5 @@ mod failure;
 mod farm;
 mod model;
 mod returns;
+mod room;
 mod tables;

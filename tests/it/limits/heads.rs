@@ -1,0 +1,35 @@
+//! The number of field lines.
+
+use crate::support::client::{Client, once};
+use crate::support::edge::Edge;
+use crate::support::farm::single;
+use crate::support::http::answer;
+use crate::support::origin::Origin;
+
+/// A request with so many field lines.
+fn with_fields(count: usize) -> String {
+    let more: String = (1..count).map(|number| format!("X-{number}: a\r\n")).collect();
+    format!("GET /x HTTP/1.1\r\nHost: h\r\n{more}\r\n")
+}
+
+#[test]
+fn more_field_lines_than_may_be_are_431() {
+    let origin = Origin::answering(|_| answer("200 OK", "", b"ok"));
+    let edge = Edge::start(&single(&origin, "", "limits: { request_headers: 10 }\n"));
+    let web = edge.address("web");
+    once(web, with_fields(10)).expect(200);
+    let mut client = Client::connect(web);
+    client.exchange(with_fields(11)).expect(431);
+    client.expect_closed();
+    assert_eq!(edge.metrics().value("refused_requests_total", &[("reason", "too_many_fields")]), 1.0);
+}
+
+#[test]
+fn a_listener_has_limits_of_its_own() {
+    let origin = Origin::answering(|_| answer("200 OK", "", b"ok"));
+    let yaml = single(&origin, "", "limits: { request_headers: 10 }\n")
+        .replace("\"127.0.0.1:0\" }", "\"127.0.0.1:0\", limits: { request_headers: 20 } }");
+    let edge = Edge::start(&yaml);
+    once(edge.address("web"), with_fields(20)).expect(200);
+    once(edge.address("web"), with_fields(21)).expect(431);
+}
