@@ -13,7 +13,8 @@ pub fn run(file: &Path) -> ExitCode {
     };
     super::logger::start(config.log.level);
     for warning in warnings {
-        log::warn!("{warning}");
+        let level = if warning.is_advice { log::Level::Info } else { log::Level::Warn };
+        log::log!(level, "{warning}");
     }
     let result = server::run(&config);
     log::logger().flush();

@@ -27,6 +27,8 @@ pub struct Warning {
     pub value: String,
     /// Why it looks wrong.
     pub why: String,
+    /// Whether it may well be right, which the file cannot tell. Displayed behind the word `advice` instead.
+    pub is_advice: bool,
 }
 
 /// A place in a configuration.
@@ -75,6 +77,7 @@ impl std::error::Error for ConfigError {}
 
 impl fmt::Display for Warning {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "warning: {}: {}, {}", self.place, self.value, self.why)
+        let kind = if self.is_advice { "advice" } else { "warning" };
+        write!(formatter, "{kind}: {}: {}, {}", self.place, self.value, self.why)
     }
 }

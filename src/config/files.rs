@@ -2,6 +2,7 @@
 //! them is found before a listener opens.
 
 use super::CertifiedKey;
+use super::certificates::{Leaf, warn_of_expiry};
 use super::read::Value;
 use crate::persistence::keys::KeyRing;
 use rustls_pki_types::pem::{self, PemObject};
@@ -10,7 +11,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use tokio_rustls::rustls::crypto::ring::sign::any_supported_type;
 use tokio_rustls::rustls::sign::CertifiedKey as Usable;
-use tokio_rustls::rustls::{Error, InconsistentKeys};
+use tokio_rustls::rustls::{Error, InconsistentKeys, RootCertStore};
 
 /// The largest key or certificate file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -19,8 +20,24 @@ const LARGEST_PAGE: usize = 64 << 10;
 /// The length of a token, in characters.
 const TOKEN: RangeInclusive<usize> = 16..=256;
 
+/// A PEM file of authorities that are trusted.
+pub(super) fn authorities(value: &Value<'_>) -> Option<PathBuf> {
+    let (path, certificates) = certificates(value)?;
+    let mut roots = RootCertStore::empty();
+    if certificates.iter().any(|certificate| roots.add(certificate.clone()).is_err()) {
+        value.error("no usable certificate among them, expected those of authorities, of X.509 version 3");
+        return None;
+    }
+    warn_of_expiry(
+        value,
+        &certificates,
+        "what it issued does not outlast it: put its successor into the file too",
+    );
+    Some(path)
+}
+
 /// The path of a PEM file with at least one certificate, and its certificates.
-pub(super) fn certificates(value: &Value<'_>) -> Option<(PathBuf, Vec<CertificateDer<'static>>)> {
+fn certificates(value: &Value<'_>) -> Option<(PathBuf, Vec<CertificateDer<'static>>)> {
     let path = value.file("expected a PEM file of certificates")?;
     let pem = contents(value, &path, "")?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
@@ -37,8 +54,13 @@ pub(super) fn certificates(value: &Value<'_>) -> Option<(PathBuf, Vec<Certificat
     }
 }
 
-/// A certificate and its key; they must belong together.
-pub(super) fn certified_key(certificate: &Value<'_>, key: &Value<'_>) -> Option<CertifiedKey> {
+/// A certificate and its key, which must belong together, and what the leaf says if that can be read; `others` are those
+/// who refuse it once it has expired.
+pub(super) fn certified_key(
+    certificate: &Value<'_>,
+    key: &Value<'_>,
+    others: &str,
+) -> Option<(CertifiedKey, Option<Leaf>)> {
     let chain = certificates(certificate);
     let key_path = key.file("expected a PEM file of the certificate's private key")?;
     let pem = contents(key, &key_path, "")?;
@@ -58,10 +80,13 @@ pub(super) fn certified_key(certificate: &Value<'_>, key: &Value<'_>) -> Option<
         return None;
     };
     let (certificate_path, chain) = chain?;
-    match Usable::new(chain, signing).keys_match() {
+    let usable = Usable::new(chain, signing);
+    match usable.keys_match() {
         // A key type that cannot tell is left to the handshake.
         Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
-            Some(CertifiedKey { certificate: certificate_path, key: key_path })
+            warn_of_expiry(certificate, &usable.cert, &format!("{others} refuse it from then on: renew it"));
+            let leaf = Leaf::of(&usable.cert, usable.key.algorithm());
+            Some((CertifiedKey { certificate: certificate_path, key: key_path }, leaf))
         }
         Err(Error::InconsistentKeys(_)) => {
             key.error("not the key of the certificate, expected the one it was issued for");

@@ -1,5 +1,6 @@
 //! The section `listeners`.
 
+use super::certificates::Leaf;
 use super::fields::{NOT_A_SUBJECT, refusal};
 use super::keys::listener as keys;
 use super::read::{Mapping, Value};
@@ -100,7 +101,7 @@ fn tls(value: &Value<'_>) -> Option<ListenerTls> {
     let tls = value.mapping(&keys::LISTENER_TLS, |mapping| {
         let list = mapping.required(&keys::CERTIFICATES);
         let list = list.and_then(|value| value.list(keys::CERTIFICATES.shape.expected)).unwrap_or_default();
-        let certificates: Vec<CertifiedKey> = list.iter().filter_map(certified_key).collect();
+        let certificates = certificates(&list);
         let min_version = mapping.read(&keys::MIN_VERSION);
         let clients = client_certificates(mapping);
         (!certificates.is_empty()).then_some(ListenerTls { certificates, min_version, clients })
@@ -108,13 +109,37 @@ fn tls(value: &Value<'_>) -> Option<ListenerTls> {
     tls.flatten()
 }
 
-fn certified_key(value: &Value<'_>) -> Option<CertifiedKey> {
-    let read = value.mapping(&keys::CERTIFIED_KEY, |mapping| {
-        let certificate = mapping.required(&keys::CERTIFICATE);
-        let key = mapping.required(&keys::PRIVATE_KEY);
-        files::certified_key(&certificate?, &key?)
-    });
-    read.flatten()
+/// Certificates and keys, which must not be rivals for a name: the second would never be used.
+fn certificates(list: &[Value<'_>]) -> Vec<CertifiedKey> {
+    let mut certificates = Vec::new();
+    let mut leaves: Vec<(&Value<'_>, Leaf)> = Vec::new();
+    for whole in list {
+        let read = whole.mapping(&keys::CERTIFIED_KEY, |mapping| {
+            let (certificate, key) =
+                (mapping.required(&keys::CERTIFICATE), mapping.required(&keys::PRIVATE_KEY));
+            let certificate = certificate?;
+            let (certified, leaf) = files::certified_key(&certificate, &key?, "clients")?;
+            Some((certificate, certified, leaf))
+        });
+        let Some((place, certified, leaf)) = read.flatten() else { continue };
+        certificates.push(certified);
+        let Some(leaf) = leaf else { continue };
+        let rival = leaves.iter().find_map(|(other, earlier)| Some((other, leaf.rivals(earlier)?)));
+        if let Some((other, name)) = rival {
+            place.error(&format!(
+                "expected another certificate: {} holds {name} too, with the same type of key ({:?})",
+                other.path(),
+                leaf.algorithm
+            ));
+        }
+        if leaf.names.is_empty() {
+            let why =
+                "clients believe no certificate without subjectAltName; its common name counts for nothing";
+            place.warn("no DNS name and no IP address in it", why);
+        }
+        leaves.push((whole, leaf));
+    }
+    certificates
 }
 
 /// What is asked of clients; the keys that tell how need the one that tells of whom.
@@ -139,7 +164,7 @@ fn client_certificates(mapping: &mut Mapping<'_>) -> Option<ClientCertificates> 
         return None;
     };
     Some(ClientCertificates {
-        ca: files::certificates(&authorities)?.0,
+        ca: files::authorities(&authorities)?,
         required: required.unwrap_or(keys::CLIENT_CERTIFICATE.default()),
         subject_header: subject_header.unwrap_or(keys::SUBJECT_HEADER.default()),
     })

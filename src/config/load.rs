@@ -4,10 +4,12 @@ use super::error::{ConfigError, Warning};
 use super::read::{Document, Environment, Mapping, Value};
 use super::tree::{self, Position};
 use super::{Config, admin, keys, limits, listeners, nodes, persistence, pools, relations, rest, routes};
+use crate::clock::UnixSeconds;
 use crate::route::HostPattern;
 use std::cell::RefCell;
 use std::io::Read as _;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -20,7 +22,7 @@ pub fn load(file: &Path) -> Result<(Config, Vec<Warning>), Vec<ConfigError>> {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(file).and_then(|opened| opened.take(LARGEST + 1).read_to_end(&mut bytes));
     let environment = |name: &str| std::env::var(name).ok();
-    let document = document(file, &environment);
+    let document = document(file, &environment, SystemTime::now());
     let problem = match (read, String::from_utf8(bytes)) {
         (Err(error), _) => ("cannot be read", error.to_string()),
         (Ok(length), _) if length as u64 > LARGEST => ("too large", "expected at most 1 MiB".into()),
@@ -40,15 +42,26 @@ pub fn load_text(
     text: &str,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<(Config, Vec<Warning>), Vec<ConfigError>> {
-    parse(&document(file, environment), text)
+    load_text_at(file, text, environment, SystemTime::now())
 }
 
-fn document<'e>(file: &Path, environment: &'e Environment<'e>) -> Document<'e> {
+/// The same at a time of the caller's choice, by which certificates expire.
+pub(super) fn load_text_at(
+    file: &Path,
+    text: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+    now: SystemTime,
+) -> Result<(Config, Vec<Warning>), Vec<ConfigError>> {
+    parse(&document(file, environment, now), text)
+}
+
+fn document<'e>(file: &Path, environment: &'e Environment<'e>, now: SystemTime) -> Document<'e> {
     let folder = std::path::absolute(file).ok().and_then(|path| path.parent().map(Path::to_owned));
     Document {
         file: file.to_owned(),
         folder: folder.unwrap_or_default(),
         environment,
+        now: UnixSeconds(now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()),
         errors: RefCell::default(),
         warnings: RefCell::default(),
     }
@@ -91,8 +104,12 @@ fn sections(root: &mut Mapping<'_>) -> Config {
     rest::not_built(root);
 
     let listeners_and_places: Vec<_> = listeners.iter().map(|read| (&read.listener, &read.whole)).collect();
+    let http2: Vec<Option<bool>> = listeners.iter().map(|read| read.http2).collect();
     relations::check(&relations::Sections {
+        root: root.whole(),
+        limits: &limits,
         listeners: &listeners_and_places,
+        http2: &http2,
         nodes: &node_names,
         groups: &groups,
         pools: &pools,

@@ -4,6 +4,7 @@
 //! indices into the vectors of [`Config`], resolved and checked here.
 
 mod admin;
+mod certificates;
 mod cookie;
 mod error;
 mod fields;

@@ -194,7 +194,7 @@ fn upstream_tls<'a>(value: &Value<'a>, base: Option<&Tls<'a>>) -> Tls<'a> {
             tls.server_name = name.or_else(|| Some("wrong".to_owned()));
         }
         if let Some(value) = mapping.or_null(&keys::CA) {
-            tls.ca = value.and_then(|value| Some(files::certificates(&value)?.0));
+            tls.ca = value.and_then(|value| files::authorities(&value));
         }
         if let Some(value) = mapping.value(&keys::VERIFY) {
             let verify = keys::VERIFY.shape.read(&value);
@@ -206,7 +206,9 @@ fn upstream_tls<'a>(value: &Value<'a>, base: Option<&Tls<'a>>) -> Tls<'a> {
         let [certificate, key] = [mapping.or_null(&keys::CERTIFICATE), mapping.or_null(&keys::PRIVATE_KEY)];
         tls.identity = match (certificate, key) {
             (None, None) => tls.identity.take(),
-            (Some(Some(certificate)), Some(Some(key))) => files::certified_key(&certificate, &key),
+            (Some(Some(certificate)), Some(Some(key))) => {
+                files::certified_key(&certificate, &key, "nodes").map(|(certified, _)| certified)
+            }
             (Some(Some(certificate)), _) => {
                 certificate.error("expected its key beside it");
                 None
@@ -244,14 +246,30 @@ fn behaviour(mapping: &mut Mapping<'_>, pool: &mut Pool) {
     }
     pool.slow_start = mapping.read(&keys::SLOW_START);
     pool.proxy_protocol = mapping.read(&keys::PROXY_PROTOCOL);
-    pool.max_requests = mapping.read(&keys::MAX_REQUESTS);
+    let bounded = mapping.or_null(&keys::MAX_REQUESTS).flatten();
+    pool.max_requests = bounded.as_ref().and_then(|value| keys::MAX_REQUESTS.shape.0.read(value));
     if let Some(value) = mapping.value(&keys::QUEUE) {
-        value.mapping(&keys::WAITING, |mapping| {
-            pool.queue.length = mapping.read(&keys::LENGTH);
-            pool.queue.timeout = mapping.read(&keys::TIMEOUT);
-        });
+        queue(&value, &mut pool.queue, bounded.is_some());
     }
     pool.keepalive_connections = mapping.read(&keys::KEEPALIVE_CONNECTIONS);
+}
+
+/// Nobody waits where no node is ever full, nor where there is no time for it.
+fn queue(value: &Value<'_>, queue: &mut Queue, bounded: bool) {
+    value.mapping(&keys::WAITING, |mapping| {
+        let [length, timeout] = [mapping.value(&keys::LENGTH), mapping.value(&keys::TIMEOUT)];
+        let read = timeout.as_ref().map(|value| keys::TIMEOUT.shape.read(value));
+        let is_timeout_wrong = read == Some(None);
+        queue.timeout = read.flatten().unwrap_or(queue.timeout);
+        let Some(length) = length else { return };
+        queue.length = keys::LENGTH.shape.read(&length).unwrap_or(queue.length);
+        if queue.length > 0 && !bounded {
+            length.error("expected max_requests beside queue: without it no node is ever full");
+        }
+        if queue.length > 0 && queue.timeout.is_zero() && !is_timeout_wrong {
+            length.error("expected a timeout above 0s beside it: nobody waits for so long");
+        }
+    });
 }
 
 fn ejection(value: &Value<'_>, ejection: &mut Ejection) {

@@ -13,6 +13,7 @@ use super::error::{ConfigError, Place, Warning};
 use super::scalar::{is_name, suggestion};
 use super::shape::{Name, Section, Shape as _};
 use super::tree::{Entry, Position, Raw, RawKind, below};
+use crate::clock::UnixSeconds;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ pub(super) struct Document<'e> {
     /// The folder that relative paths start from.
     pub(super) folder: PathBuf,
     pub(super) environment: &'e Environment<'e>,
+    /// When it is read.
+    pub(super) now: UnixSeconds,
     pub(super) errors: RefCell<Vec<ConfigError>>,
     pub(super) warnings: RefCell<Vec<Warning>>,
 }
@@ -97,10 +100,20 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn warn(&self, value: &str, why: &str) {
+        self.tell(value, why, false);
+    }
+
+    /// Says what cannot be known from here to be wrong.
+    pub(super) fn advise(&self, value: &str, why: &str) {
+        self.tell(value, why, true);
+    }
+
+    fn tell(&self, value: &str, why: &str, is_advice: bool) {
         self.document.warnings.borrow_mut().push(Warning {
             place: Place::new(&self.document.file, self.raw.position, &self.path),
             value: printable(value),
             why: why.to_owned(),
+            is_advice,
         });
     }
 
@@ -246,6 +259,11 @@ impl<'a> Value<'a> {
             RawKind::List(_) => self.list(expected),
             _ => Some(vec![self.clone()]),
         }
+    }
+
+    /// Whether this is a list without elements.
+    pub(super) fn is_empty_list(&self) -> bool {
+        matches!(&self.raw.kind, RawKind::List(items) if items.is_empty())
     }
 
     /// Whether this is a mapping without keys.

@@ -1,13 +1,20 @@
 //! What only shows where sections meet: groups, their pools and the routes that tie them together.
 
-use super::{Listener, Pool, Role, persistence, pools, routes};
+mod listeners;
+
+use super::read::Value;
+use super::{Limits, Listener, Pool, Role, persistence, pools, routes};
 use crate::persistence::settings::{By, SameSite, Secure};
 use crate::route::HostPattern;
 use std::collections::BTreeSet;
 
 /// The sections as they were read.
 pub(super) struct Sections<'s, 'a> {
-    pub(super) listeners: &'s [(&'s Listener, &'s super::read::Value<'a>)],
+    pub(super) root: &'s Value<'a>,
+    pub(super) limits: &'s Limits,
+    pub(super) listeners: &'s [(&'s Listener, &'s Value<'a>)],
+    /// Whether each is to offer HTTP/2, as it was written.
+    pub(super) http2: &'s [Option<bool>],
     pub(super) nodes: &'s [&'s str],
     pub(super) groups: &'s [persistence::Read<'a>],
     pub(super) pools: &'s [pools::Read<'a>],
@@ -22,6 +29,10 @@ pub(super) fn check(sections: &Sections<'_, '_>) {
         sections.refuse_colliding_cookies(group);
         sections.warn_of_lost_cookies(group);
     }
+    for listener in 0..sections.listeners.len() {
+        sections.check_listener(listener);
+    }
+    sections.warn_of_unreachable_limit();
     sections.warn_of_cookies_for_soap();
     sections.warn_of_divided_services();
     if sections.routes.iter().all(routes::Read::is_complete) {

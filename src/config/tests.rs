@@ -1,6 +1,7 @@
 use super::*;
 use crate::persistence::keys::KeyRing;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 mod admin;
 mod bad;
@@ -9,6 +10,9 @@ mod page;
 mod probe;
 mod schema;
 mod warnings;
+
+/// When the files of these tests are read: 2026-01-01.
+const NOW: u64 = 1_767_225_600;
 
 /// A folder with the files that configurations name.
 struct Folder(tempfile::TempDir);
@@ -35,6 +39,26 @@ impl Folder {
             folder.write(name, token);
             folder.set_mode(name, if name == "shared-token.txt" { 0o640 } else { 0o600 });
         }
+        let day = rcgen::date_time_ymd;
+        for (name, names, expires, kind) in [
+            ("gone", &["gone.example.com"][..], day(2025, 12, 31), &rcgen::PKCS_ECDSA_P256_SHA256),
+            ("soon", &["soon.example.com"], day(2026, 1, 30), &rcgen::PKCS_ECDSA_P256_SHA256),
+            ("later", &["later.example.com"], day(2026, 2, 1), &rcgen::PKCS_ECDSA_P256_SHA256),
+            ("nameless", &[], day(2030, 1, 1), &rcgen::PKCS_ECDSA_P256_SHA256),
+            ("address", &["10.0.0.9"], day(2030, 1, 1), &rcgen::PKCS_ECDSA_P256_SHA256),
+            ("twin", &["x.example.com", "MIM.example.com"], day(2030, 1, 1), &rcgen::PKCS_ECDSA_P256_SHA256),
+            ("ed25519", &["mim.example.com"], day(2030, 1, 1), &rcgen::PKCS_ED25519),
+        ] {
+            let key = rcgen::KeyPair::generate_for(kind).unwrap();
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let mut params = rcgen::CertificateParams::new(names).unwrap();
+            params.not_after = expires;
+            folder.write(&format!("{name}.pem"), &params.self_signed(&key).unwrap().pem());
+            folder.write(&format!("{name}.key"), &key.serialize_pem());
+        }
+        let both =
+            ["mim.pem", "soon.pem"].map(|name| std::fs::read_to_string(folder.path().join(name)).unwrap());
+        folder.write("authorities.pem", &both.concat());
         folder.write("sorry.html", "<h1>{status}</h1> <p>{request_id}</p>\n");
         folder.write("lost.html", "<p>not here \u{2014} é</p>");
         folder.write("blank.html", " \n");
@@ -72,7 +96,8 @@ impl Folder {
             "SECRET" => Some("Bearer secret".to_owned()),
             _ => None,
         };
-        load_text(&self.path().join("edge.yaml"), text, &environment)
+        let now = UNIX_EPOCH + Duration::from_secs(NOW);
+        super::load::load_text_at(&self.path().join("edge.yaml"), text, &environment, now)
     }
 
     /// The configuration of a text without errors, and its warnings as printed.

@@ -16,4 +16,11 @@ impl Value<'_> {
         }
         found
     }
+
+    /// What was written for a name that the user chose.
+    pub(in crate::config) fn entry(&self, name: &str) -> Option<Self> {
+        let RawKind::Mapping(entries) = &self.raw.kind else { return None };
+        let entry = entries.iter().find(|entry| entry.key == name)?;
+        Some(Value { raw: &entry.value, path: below(&self.path, name), ..self.clone() })
+    }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value, json};
 use std::collections::BTreeSet;
 
 /// What only `check` finds: a case passes the schema if every line of it has one of these in it.
-const CHECK_ALONE: [&str; 45] = [
+const CHECK_ALONE: [&str; 52] = [
     // What the environment gives.
     "the environment has no variable",
     "expected } behind the variable's name",
@@ -46,6 +46,13 @@ const CHECK_ALONE: [&str; 45] = [
     "a pool without a role has none of its own",
     "Windows authenticates connections",
     "expected client_ca beside it",
+    "expected trusted_proxies beside it",
+    "expected tls beside it",
+    "expected max_requests beside queue",
+    "expected a timeout above 0s beside it",
+    "leads to Windows authentication",
+    "with the same type of key",
+    "speak TLS already",
     "expected its key beside it",
     "expected its certificate beside it",
     "expected either pool or redirect",
@@ -137,7 +144,7 @@ fn what_is_good_fits() {
 #[test]
 fn what_is_legal_fits() {
     let validator = validator();
-    let cases = warnings::ALL.concat();
+    let cases = warnings::ALL.concat() + warnings::ADVICE;
     for case in cases.split("\n\n").filter(|case| !case.trim().is_empty()) {
         let (text, _) = changed(MIM, case);
         assert_eq!(wrong(&validator, &text), "", "{text}");
@@ -264,7 +271,10 @@ fn switches_may_be_words() {
     for (from, to) in [
         ("10.0.0.1 ", "10.0.0.1, backup: WORD "),
         ("[keys.txt]", "[keys.txt], secure: WORD"),
-        ("127.0.0.1:8080\"", "127.0.0.1:8080\", http2: WORD"),
+        (
+            "127.0.0.1:8080\"",
+            "127.0.0.1:8080\", http2: WORD, tls: { certificates: [ { certificate: mim.pem, key: mim.key } ] }",
+        ),
         ("nodes:\n", "log: { level: WORD }\nnodes:\n"),
         ("nodes:\n", "session_store: { enabled: WORD }\nnodes:\n"),
     ] {

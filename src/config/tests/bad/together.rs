@@ -119,6 +119,24 @@ pub(super) const POOLS: &str = r##"
 11:75: pools.site.queue: 5, expected a mapping with length and timeout
 
 - role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, queue: { length: 5, timeout: 1s }
+11:65: pools.site.queue.length: 5, expected max_requests beside queue: without it no node is ever full
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, max_requests: 9, queue: { length: 5 }
+11:82: pools.site.queue.length: 5, expected a timeout above 0s beside it: nobody waits for so long
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, max_requests: null, queue: { length: 5, timeout: 0s }
+11:85: pools.site.queue.length: 5, expected max_requests beside queue: without it no node is ever full
+11:85: pools.site.queue.length: 5, expected a timeout above 0s beside it: nobody waits for so long
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, max_requests: many, queue: { length: 5, timeout: soon }
+11:62: pools.site.max_requests: many, expected 1..=1000000
+11:97: pools.site.queue.timeout: soon, expected a duration from 0s to 1h, such as 30s
+
+- role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, b], port: 443, tls: { server_name: x.test, certificate: mim.pem, key: other.key }
 11:104: pools.site.tls.key: other.key, not the key of the certificate, expected the one it was issued for
 
@@ -144,6 +162,10 @@ pub(super) const POOLS: &str = r##"
 + role: none, nodes: [a, b], port: 80, ejection: { consecutive_failures: 0, for: 2d }
 11:82: pools.site.ejection.consecutive_failures: 0, expected 1..=1000000
 11:90: pools.site.ejection.for: 2d, expected a duration from 1ms to 1d, such as 30s
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 443, tls: { server_name: "" }
+11:69: pools.site.tls.server_name: "", expected the name in the nodes' certificates, such as mim.example.com
 
 - role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, b], port: 443, tls: { server_name: "a:b", ca: keys.txt, verify: 2 }
@@ -523,6 +545,63 @@ pub(super) const RELATIONS: &str = r##"
 + listener: web, host: x.test, path: /Reset, pool: site }
 +   - { listener: web, host: x.test, path: /reset, pool: soap
 15:5: routes[2]: x.test/reset, a tie with routes[1], expected another listener, host or path
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", client_header: X-Forwarded-For, trusted_proxies: [10.0.0.0/8] }
+- role: none, nodes: [a, b], port: 80
++ role: mim_portal, nodes: [a, b]
+2:49: listeners.web.client_header: X-Forwarded-For, expected null: routes[1] leads to Windows authentication, and a front proxy that shares connections between users would mix them up; use proxy_protocol
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", client_header: Forwarded, trusted_proxies: [10.0.0.0/8] }
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, connection_auth: always
+2:49: listeners.web.client_header: Forwarded, expected null: routes[1] leads to Windows authentication, and a front proxy that shares connections between users would mix them up; use proxy_protocol
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", http2: on, tls: { certificates: [ { certificate: mim.pem, key: mim.key } ] } }
+- role: none, nodes: [a, b], port: 80
++ role: sspr_registration, nodes: [a, b], connection_auth: auto
+2:41: listeners.web.http2: on, expected auto or off: routes[1] leads to Windows authentication, which needs HTTP/1.1
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", http2: on }
+2:41: listeners.web.http2: on, expected tls beside it, in whose handshake HTTP/2 is offered, or auto
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", http2: yes, tls: null }
+2:41: listeners.web.http2: yes, expected tls beside it, in whose handshake HTTP/2 is offered, or auto
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", proxy_protocol: require, client_header: Forwarded }
+2:50: listeners.web.proxy_protocol: require, expected trusted_proxies beside it: without them nobody is believed who the client is
+2:74: listeners.web.client_header: Forwarded, expected trusted_proxies beside it: without them nobody is believed who the client is
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", proxy_protocol: accept, trusted_proxies: [] }
+2:50: listeners.web.proxy_protocol: accept, expected trusted_proxies beside it: without them nobody is believed who the client is
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", proxy_protocol: accept, trusted_proxies: [everybody] }
+2:76: listeners.web.trusted_proxies[0]: everybody, no IP address; expected an address or prefix such as 10.0.0.0/8
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem, key: mim.key }, { certificate: ed25519.pem, key: ed25519.key }, { certificate: twin.pem, key: twin.key } ] } }
+2:160: listeners.web.tls.certificates[2].certificate: twin.pem, expected another certificate: listeners.web.tls.certificates[0] holds mim.example.com too, with the same type of key (ECDSA)
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: address.pem, key: address.key }, { certificate: address.pem, key: address.key } ] } }
+2:120: listeners.web.tls.certificates[1].certificate: address.pem, expected another certificate: listeners.web.tls.certificates[0] holds 10.0.0.9 too, with the same type of key (ECDSA)
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem, key: mim.key } ], client_ca: no-certificate.pem } }
+2:110: listeners.web.tls.client_ca: no-certificate.pem, no usable certificate among them, expected those of authorities, of X.509 version 3
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem, key: mim.key } ] } }
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, redirect: https
+14:49: routes[1].redirect: a redirect to HTTPS, expected a pool: clients of listener web speak TLS already, and would be led in a circle
 
 - web: { bind: "127.0.0.1:8080" }
 + web: { bind: nowhere, tls: yes }
