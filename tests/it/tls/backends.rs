@@ -12,8 +12,18 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+
+/// A process that ends with its test.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// An origin with this side of TLS, which answers every request with a marker and whom it sees.
 fn origin(config: Arc<ServerConfig>) -> Origin {
@@ -73,7 +83,7 @@ fn nothing_comes_from_a_backend_that_is_not_believed() {
 fn a_backend_that_speaks_only_an_old_version_is_502() {
     let authority = Authority::new();
     authority.issue("portal.test");
-    let mut server = Command::new("openssl")
+    let server = Command::new("openssl")
         .args(["s_server", "-accept", "127.0.0.1:0", "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0", "-www"])
         .args(["-cert", &authority.path("portal.test.pem"), "-key", &authority.path("portal.test.key")])
         .stdin(Stdio::piped())
@@ -81,7 +91,8 @@ fn a_backend_that_speaks_only_an_old_version_is_502() {
         .stderr(Stdio::null())
         .spawn()
         .expect("openssl");
-    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut server = Ending(server);
+    let mut lines = BufReader::new(server.0.stdout.take().unwrap()).lines().map_while(Result::ok);
     let port = lines.find_map(|line| line.strip_prefix("ACCEPT 127.0.0.1:")?.parse::<u16>().ok());
     let unused = Origin::refusing(1, |_| {});
     let yaml = towards(&unused, "portal.test", &authority)
@@ -90,8 +101,6 @@ fn a_backend_that_speaks_only_an_old_version_is_502() {
     once(edge.address("web"), get("/x")).expect(502);
     let entry = edge.next_request(|_| true);
     assert_eq!(entry["failure"], "tls_failed", "{entry}");
-    server.kill().unwrap();
-    server.wait().unwrap();
 }
 
 #[test]

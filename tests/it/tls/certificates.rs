@@ -1,6 +1,6 @@
 //! Which certificate a client is shown, and by which version of TLS.
 
-use super::visitor::{VERSIONS, Visitor, config, last, s_client};
+use super::visitor::{VERSIONS, Visitor, config, last, s_client, until_refused};
 use super::{Authority, over_tls};
 use crate::support::edge::{Edge, finish, said};
 use crate::support::farm::single;
@@ -100,10 +100,7 @@ fn the_oldest_version_can_be_raised() {
     assert!(ask("-tls1_3").contains("HTTP/1.1 200 "));
     let said = ask("-tls1_2");
     assert!(said.contains("alert protocol version") && !said.contains("HTTP/1.1"), "{said}");
-    let failed = edge
-        .metrics()
-        .value("downstream_connections_refused_total", &[("listener", "web"), ("reason", "tls_handshake")]);
-    assert_eq!(failed, 1.0);
+    until_refused(&edge, "tls_handshake", 1.0);
 }
 
 #[test]
