@@ -58,6 +58,7 @@ impl<H: Handler> Exchange<'_, H> {
         let mut upload_failed = false;
         let mut listening = true;
         let mut sent_at: Option<Instant> = None;
+        let mut early = false;
         let result = poll_fn(|context| {
             let mut uploading = !upload.is_done() && !upload_failed;
             if uploading {
@@ -90,6 +91,7 @@ impl<H: Handler> Exchange<'_, H> {
                 }
             }
             // The response is out. The rest of the request is still taken where both sides go on, for a while.
+            early |= uploading;
             let just_sent = sent_at.is_none();
             let left = AFTER_RESPONSE.saturating_sub(sent_at.get_or_insert_with(Instant::now).elapsed());
             if !uploading || !keep || self.worker.is_stopping() || left.is_zero() {
@@ -144,8 +146,14 @@ impl<H: Handler> Exchange<'_, H> {
             }
         }
         let settled = upload.is_done() && !upload_failed;
-        let reusable =
-            settled && facts.keep_alive && facts.framing != Framing::UntilClose && buffer.is_none();
+        // A backend that answered before it had the body, or gives the body no meaning, may take it for another request,
+        // whose answer the next client would get. A bound connection has no next client.
+        let shareable = target.binding.is_some() || !early && !self.facts.has_odd_body();
+        let reusable = settled
+            && shareable
+            && facts.keep_alive
+            && facts.framing != Framing::UntilClose
+            && buffer.is_none();
         self.part(client, target.binding.is_some(), keep, settled, reusable)
     }
 
