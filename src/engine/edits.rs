@@ -1,7 +1,8 @@
 //! Changes to a head: fields to leave out, lines to add.
 //!
 //! A head is never rebuilt from a map. What is kept is copied in runs from the bytes that came, in their
-//! order and spelling; what is dropped ends a run; what is added goes behind.
+//! order and spelling; what is dropped ends a run; what is added goes behind. The one line that is spelled anew is the
+//! one that delimits the body, if readers could take its spelling in two ways.
 
 use super::head::{Fields, RequestHead, ResponseHead};
 
@@ -109,6 +110,50 @@ fn copy_kept(fields: &Fields<'_, '_>, dropped: u128, out: &mut Vec<u8>) {
     out.extend_from_slice(&head[run..fields.line(fields.len() - 1).end]);
 }
 
+/// A line that delimits a body, to be written in place of another spelling of it.
+struct Respelled<'b> {
+    /// One bit: the line that came.
+    dropped: u128,
+    name: &'static [u8],
+    value: &'b [u8],
+}
+
+impl<'b> Respelled<'b> {
+    /// Of a Content-Length or Transfer-Encoding line that was accepted; `None` if every reader takes it as it is: one
+    /// blank in front of the value and nothing behind it, `chunked` in lower case, no zeros in front. Some readers do
+    /// not know tabs as blanks, compare case, or take zeros for octal, and would find another end of the body.
+    #[inline]
+    fn of(fields: &Fields<'_, 'b>, field: Option<u8>) -> Option<Self> {
+        let index = usize::from(field?);
+        let (name, value) = fields.get(index).map(|field| (field.name.len(), field.value))?;
+        let line = &fields.head()[fields.line(index)];
+        let is_spaced = line.len() == name + value.len() + 4 && line[name + 1] == b' ';
+        let is_plain = matches!(value, b"chunked" | b"0" | [b'1'..=b'9', ..]);
+        if is_spaced && is_plain { None } else { Some(Self::anew(index, value)) }
+    }
+
+    #[cold]
+    fn anew(index: usize, value: &'b [u8]) -> Self {
+        let dropped = 1 << (index & 127);
+        if !value.iter().all(u8::is_ascii_digit) {
+            return Self { dropped, name: b"Transfer-Encoding: ", value: b"chunked" };
+        }
+        let zeros = value.iter().take_while(|byte| **byte == b'0').count();
+        Self { dropped, name: b"Content-Length: ", value: &value[zeros.min(value.len() - 1)..] }
+    }
+}
+
+/// Copies the lines that are kept; the line that delimits the body goes behind them if it must be spelled anew.
+fn copy_framed(fields: &Fields<'_, '_>, dropped: u128, framing: Option<u8>, out: &mut Vec<u8>) {
+    let Some(respelled) = Respelled::of(fields, framing) else {
+        return copy_kept(fields, dropped, out);
+    };
+    copy_kept(fields, dropped | respelled.dropped, out);
+    for part in [respelled.name, respelled.value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
 /// Writes the head to send upstream: origin-form, HTTP/1.1, hop-by-hop fields gone, edits applied.
 pub(crate) fn write_request(head: &RequestHead<'_, '_>, edits: &Edits<'_>, out: &mut Vec<u8>) {
     out.clear();
@@ -118,7 +163,7 @@ pub(crate) fn write_request(head: &RequestHead<'_, '_>, edits: &Edits<'_>, out: 
     out.extend_from_slice(front.as_bytes());
     out.extend_from_slice(rest.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    copy_kept(&head.fields, edits.dropped, out);
+    copy_framed(&head.fields, edits.dropped, head.facts.framing_field, out);
     if head.facts.upgrade {
         out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
     }
@@ -158,11 +203,10 @@ pub(crate) fn write_response(
     ]);
     out.extend_from_slice(head.reason);
     out.extend_from_slice(b"\r\n");
-    let mut dropped = edits.dropped;
-    if let (true, Some(field)) = (dechunked, head.facts.framing_field) {
-        dropped |= 1 << (field & 127);
+    match head.facts.framing_field {
+        Some(field) if dechunked => copy_kept(&head.fields, edits.dropped | 1 << (field & 127), out),
+        framing => copy_framed(&head.fields, edits.dropped, framing, out),
     }
-    copy_kept(&head.fields, dropped, out);
     out.extend_from_slice(edits.added);
     out.extend_from_slice(match (afterwards, status) {
         (Afterwards::Silent, 101) => b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",

@@ -35,7 +35,7 @@ pub enum Refusal {
     FoldedLine,
     /// White space between field name and colon (RFC 9112 section 5.1).
     SpaceBeforeColon,
-    /// A field name that is empty or no token (RFC 9110 section 5.1).
+    /// A field name that is empty or no token (RFC 9110 section 5.1), or imitates one that delimits bodies.
     BadFieldName,
     /// A control character in a field value (RFC 9110 section 5.5).
     BadFieldValue,

@@ -2,6 +2,7 @@
 //! `FUZZ_SEED` says another way, `FUZZ_TIMES` how much longer.
 
 use super::TARGETS;
+use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -134,7 +135,34 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
     let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty(), "no seeds in {}", folder.display());
-    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
+    files.iter().map(|file| std::fs::read(file).unwrap()).chain(probes(name)).collect()
+}
+
+/// The probes of `tests/fixtures/desync`, as inputs of the targets that take requests; `tests/desync/seeds` makes the same
+/// for libFuzzer.
+fn probes(name: &str) -> Vec<Vec<u8>> {
+    fn bytes(value: &Value) -> Vec<u8> {
+        match value {
+            Value::String(text) => text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect(),
+            Value::Array(parts) => parts.iter().flat_map(bytes).collect(),
+            part => bytes(&part["repeat"]).repeat(part["times"].as_u64().unwrap() as usize),
+        }
+    }
+    let corpus: Value =
+        serde_json::from_str(include_str!("../../tests/fixtures/desync/probes.json")).unwrap();
+    let probes = corpus["probes"].as_array().unwrap().iter().map(|probe| bytes(&probe["bytes"]));
+    match name {
+        "request_head" => probes.collect(),
+        "forwarding" => probes.map(|probe| [&[0x80, 0], &probe[..]].concat()).collect(),
+        "body" => {
+            let body = |probe: Vec<u8>| {
+                let head = probe.windows(4).position(|end| end == b"\r\n\r\n")?;
+                Some([&[3, 5], &probe[head + 4..]].concat())
+            };
+            probes.filter_map(body).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 fn number(name: &str, otherwise: u64) -> u64 {

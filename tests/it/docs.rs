@@ -277,3 +277,49 @@ fn links_lead_somewhere() {
     }
     assert!(lost.is_empty(), "{lost}");
 }
+
+/// Every test that the security page names is there.
+#[test]
+fn the_security_page_names_tests_that_exist() {
+    fn sources(folder: &Path, found: &mut String) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                *found += &std::fs::read_to_string(&path).unwrap();
+            }
+        }
+    }
+    let mut code = String::new();
+    ["src", "tests"].iter().for_each(|folder| sources(&root().join(folder), &mut code));
+    let page = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let named: Vec<&str> = page.split('`').skip(1).step_by(2).filter(|word| word.contains("::")).collect();
+    let lost: Vec<&&str> = named
+        .iter()
+        .filter(|name| !code.contains(&format!("fn {}(", name.rsplit("::").next().unwrap())))
+        .collect();
+    assert!(lost.is_empty() && named.len() > 30, "{lost:?} of {}", named.len());
+}
+
+/// The security page says where it is and why.
+#[test]
+fn one_unsafe_block_and_the_page_names_its_file() {
+    fn places(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                places(&path, found);
+            } else {
+                let text = std::fs::read_to_string(&path).unwrap();
+                let blocks = text.matches("unsafe {").count() + text.matches("unsafe fn").count();
+                found.extend(std::iter::repeat_n(path, blocks));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    places(&root().join("src"), &mut found);
+    assert_eq!(found, [root().join("src/engine/reset.rs")]);
+    let page = std::fs::read_to_string(root().join("docs/security.md")).unwrap();
+    assert!(page.contains("one `unsafe` block, in `src/engine/reset.rs`"));
+}

@@ -69,6 +69,7 @@ impl<H: Handler> Exchange<'_, H> {
         let mut upload_failed = None;
         let mut listening = true;
         let mut sent_at: Option<Instant> = None;
+        let mut early = false;
         let result = poll_fn(|context| {
             let mut uploading = !upload.is_done() && upload_failed.is_none();
             if uploading {
@@ -100,6 +101,7 @@ impl<H: Handler> Exchange<'_, H> {
                     }
                 }
             }
+            early |= uploading;
             // The response is out. The rest of the request is still taken where both sides go on: a client that was
             // asked to authenticate sends all of it (RFC 9110 section 10.1.1 lets it), and must find its connection
             // as it was. All in all that lasts no longer than the backend itself may.
@@ -161,8 +163,14 @@ impl<H: Handler> Exchange<'_, H> {
             }
         }
         let settled = upload.is_done() && upload_failed.is_none();
-        let reusable =
-            settled && facts.keep_alive && facts.framing != Framing::UntilClose && buffer.is_none();
+        // A backend that answered before it had the body, or gives the body no meaning, may take it for another request,
+        // whose answer the next client would get. A bound connection has no next client.
+        let shareable = target.binding.is_some() || !early && !self.facts.has_odd_body();
+        let reusable = settled
+            && shareable
+            && facts.keep_alive
+            && facts.framing != Framing::UntilClose
+            && buffer.is_none();
         let (after, fate) = self.part(client, target.binding.is_some(), keep, settled, reusable);
         (after, replaced.map_or(fate, Fate::Replaced))
     }

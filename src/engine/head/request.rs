@@ -94,6 +94,14 @@ impl RequestFacts {
         matches!(self.method, Get | Head | Options | Trace | Put | Delete)
     }
 
+    /// Whether there is a body although the method gives it no meaning (RFC 9110 sections 9.3.1, 9.3.2, 9.3.5, 9.3.7,
+    /// 9.3.8): servers are known to leave such bodies unread.
+    #[must_use]
+    pub fn has_odd_body(&self) -> bool {
+        use Method::{Delete, Get, Head, Options, Trace};
+        self.framing != Framing::None && matches!(self.method, Get | Head | Delete | Options | Trace)
+    }
+
     /// Whether the answer has no body because of the method.
     #[must_use]
     pub fn is_head(&self) -> bool {

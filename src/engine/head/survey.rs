@@ -40,6 +40,9 @@ enum Known {
     Upgrade,
     /// Ends here (RFC 9110 section 7.6.1), whatever its value.
     HopByHop,
+    /// Content_Length or Transfer_Encoding: the same to servers that hand fields on as CGI variables (RFC 3875 section
+    /// 4.1.18), and to nobody else.
+    Imitation,
     Other,
 }
 
@@ -63,7 +66,24 @@ fn known(name: &[u8]) -> Known {
         (25, b'p') => (is_word(name, b"proxy-authentication-info"), Known::HopByHop),
         _ => return Known::Other,
     };
-    if found { known } else { Known::Other }
+    match (found, known) {
+        (true, known) => known,
+        (false, Known::ContentLength | Known::TransferEncoding) => imitation(name),
+        (false, _) => Known::Other,
+    }
+}
+
+/// What only has length and first letter in common with a field that delimits bodies.
+#[cold]
+fn imitation(name: &[u8]) -> Known {
+    let same = |known: &[u8]| {
+        name.iter().zip(known).all(|(byte, known)| match byte {
+            b'_' => *known == b'-',
+            byte => byte.eq_ignore_ascii_case(known),
+        })
+    };
+    let known = if name.len() == 14 { &b"content-length"[..] } else { b"transfer-encoding" };
+    if same(known) { Known::Imitation } else { Known::Other }
 }
 
 /// Surveys the field lines. Every line must end in CRLF, which `httparse` does not insist on.
@@ -94,6 +114,7 @@ pub(super) fn survey(fields: &Fields) -> Result<Survey, Refusal> {
                 survey.drop_line(at);
             }
             Known::HopByHop => survey.drop_line(at),
+            Known::Imitation => return Err(Refusal::BadFieldName),
         }
     }
     if !fields.head.ends_with(b"\r\n\r\n") {

@@ -314,3 +314,32 @@ fn response_heads_pass_unchanged() {
     found.retain(|(name, _)| !["content-length", "connection"].contains(&name.to_lowercase().as_str()));
     assert_eq!(found, expected);
 }
+
+/// Readers that know no tabs, compare case or take zeros for octal must find the same end.
+#[test]
+fn what_delimits_a_response_is_spelled_in_one_way() {
+    for (came, body, sent) in [
+        ("Content-Length:\t2", "ok", "Content-Length: 2"),
+        ("Content-Length: 2 \t", "ok", "Content-Length: 2"),
+        ("content-length:0010", "ok________", "Content-Length: 10"),
+        ("Content-Length: 000", "", "Content-Length: 0"),
+        ("content-length: 2", "ok", "content-length: 2"),
+        ("Transfer-Encoding:\tchunked", "2\r\nok\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
+        ("transfer-encoding: Chunked", "2\r\nok\r\n0\r\n\r\n", "Transfer-Encoding: chunked"),
+        ("transfer-encoding: chunked", "2\r\nok\r\n0\r\n\r\n", "transfer-encoding: chunked"),
+    ] {
+        let origin = Origin::answering(move |_| {
+            format!("HTTP/1.1 200 OK\r\n{came}\r\nX-A: b\r\n\r\n{body}").into_bytes()
+        });
+        let (_edge, web) = in_front_of(&origin);
+        let raw = once(web, get("/x")).expect(200).head.raw;
+        let head = String::from_utf8(raw).unwrap();
+        assert!(head.contains(&format!("\r\n{sent}\r\n")), "{came}: {head}");
+        assert!(sent.starts_with(came) || !head.contains(came), "{came}: {head}");
+        // HEAD has the line and no body.
+        let mut client = Client::connect(web);
+        client.send("HEAD /x HTTP/1.1\r\nHost: h\r\n\r\n");
+        let head = String::from_utf8(client.response_to("HEAD").expect(200).head.raw).unwrap();
+        assert!(head.contains(&format!("\r\n{sent}\r\n")), "{came}: {head}");
+    }
+}

@@ -14,7 +14,7 @@ use crate::support::origin::Origin;
 
 /// An edge in front of one origin, and the address of its listener.
 #[track_caller]
-fn in_front_of(origin: &Origin) -> (Edge, std::net::SocketAddr) {
+pub fn in_front_of(origin: &Origin) -> (Edge, std::net::SocketAddr) {
     let edge = Edge::start(&single(origin, "", ""));
     let web = edge.address("web");
     (edge, web)

@@ -73,6 +73,8 @@ fn field_lines_that_are_refused() {
         ("X\r\n", R::BadFieldName),
         ("X y: a\r\n", R::BadFieldName),
         ("X(: a\r\n", R::BadFieldName),
+        ("Content_Length: 1\r\n", R::BadFieldName),
+        ("TRANSFER_encoding: chunked\r\n", R::BadFieldName),
         ("X\u{e9}: a\r\n", R::BadFieldName),
         ("X: a\x01\r\n", R::BadFieldValue),
         ("X: a\x7f\r\n", R::BadFieldValue),
