@@ -165,6 +165,9 @@ pub enum Failure {
     UpstreamTimeout,
     /// The bound upstream connection was closed while the client's connection was idle.
     BoundClosed,
+    /// The request would have to have an upstream connection of its own for the whole life of its client's, which
+    /// serves others as well (RFC 9113 section 7, HTTP_1_1_REQUIRED).
+    Http11Required,
 }
 
 impl Failure {
@@ -180,6 +183,7 @@ impl Failure {
             Self::UpstreamFault(fault) => fault.reason(),
             Self::UpstreamTimeout => "upstream_timeout",
             Self::BoundClosed => "bound_connection_closed",
+            Self::Http11Required => "http_1_1_required",
         }
     }
 }
@@ -280,7 +284,10 @@ pub trait Handler: Send + Sync + 'static {
     /// Turn a failure into the response that the client gets.
     fn rescue(&self, context: &mut Self::Context, failure: &Failure) -> Answer;
 
-    /// A head could not be read, or did not come in time: count it and say what the client gets.
+    /// A connection was ended for what its client did on it, and not by an answer: count it under this word.
+    fn ended(&self, _connection: &Connection, _reason: &'static str) {}
+
+    /// A head could not be read, or did not come in time: count it and say what the client gets, if anything.
     fn refused(&self, connection: &Connection, refusal: Refusal) -> Answer;
 
     /// The request is over.

@@ -4,6 +4,7 @@ use super::client::{Client, NextHead};
 use super::deadline::Deadlines;
 use super::edits::{Edits, write_request};
 use super::exchange::{After, Exchange};
+use super::h2::Limits;
 use super::handler::{Answer, Connection, Handler, Step, Summary};
 use super::head::{FieldStorage, RequestFacts, parse_request};
 use super::refusal::Refusal;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub requests: u64,
     /// How long an answer of the edge's own may take to be written.
     pub answer_patience: Duration,
+    /// Bounds of HTTP/2, where it is spoken.
+    pub http2: Limits,
 }
 
 /// What the connections of one worker thread share.
@@ -107,19 +110,19 @@ pub async fn serve<H: Handler>(
 }
 
 /// What a connection's requests have in common.
-struct Listener<'l, H> {
-    connection: Connection,
-    handler: &'l H,
-    settings: &'l Settings,
-    worker: &'l Worker,
+pub(super) struct Listener<'l, H> {
+    pub(super) connection: Connection,
+    pub(super) handler: &'l H,
+    pub(super) settings: &'l Settings,
+    pub(super) worker: &'l Worker,
 }
 
 /// One request being served.
-type Serving<'c> = Pin<Box<dyn Future<Output = After> + Send + 'c>>;
+pub(super) type Serving<'c> = Pin<Box<dyn Future<Output = After> + Send + 'c>>;
 
 impl<H: Handler> Listener<'_, H> {
     /// What is done for a request whose head came, or failed to. Everything it needs is made inside of the box.
-    fn request<'c>(
+    pub(super) fn request<'c>(
         &'c self,
         client: &'c mut Client,
         head: Result<usize, Refusal>,

@@ -120,7 +120,7 @@ families! {
     DOWNSTREAM_CONNECTIONS_TOTAL = Counter "downstream_connections_total" ["listener"]
         "Connections of clients that were accepted.";
     DOWNSTREAM_CONNECTIONS_REFUSED = Counter "downstream_connections_refused_total" ["listener", "reason"]
-        "Connections closed before a request: limit (limits.connections) or tls_handshake (it failed or took too long).";
+        "Connections turned away or ended: limit (limits.connections), tls_handshake (it failed or took too long), or for what the client did on it (http2_resets and others).";
     DOWNSTREAM_CONNECTIONS_LIMIT = Gauge "downstream_connections_limit" []
         "The bound on all listeners together (limits.connections).";
     UPSTREAM_CONNECTIONS = Gauge "upstream_connections" ["pool", "node"]

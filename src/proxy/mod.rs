@@ -114,6 +114,10 @@ impl Handler for Edge {
         rescue::failure(context, failure)
     }
 
+    fn ended(&self, _connection: &Connection, reason: &'static str) {
+        record::ended(self, reason);
+    }
+
     fn refused(&self, connection: &Connection, refusal: Refusal) -> Answer {
         record::refused(self, connection, refusal)
     }

@@ -119,6 +119,13 @@ fn write(shared: &Shared, context: &RequestContext, summary: &Summary, (class, w
     }
 }
 
+/// A connection that was ended for what its client did.
+pub(super) fn ended(edge: &Edge, reason: &'static str) {
+    if let Some(listener) = edge.shared.snapshot.load().listeners.get(edge.listener) {
+        listener.tally.of(edge.worker).connections_refused.one(reason);
+    }
+}
+
 /// A head that could not be read: counted, written down, answered.
 pub(super) fn refused(edge: &Edge, connection: &Connection, refusal: Refusal) -> Answer {
     let shared = &edge.shared;

@@ -55,6 +55,7 @@ pub(super) fn failure(context: &RequestContext, failure: &Failure) -> Answer {
         Failure::UpstreamTimeout => (504, "the server behind did not answer in time"),
         Failure::ClientGone
         | Failure::BoundClosed
+        | Failure::Http11Required
         | Failure::UpstreamClosed
         | Failure::UpstreamFault(_)
         | Failure::UpstreamBody(_) => (502, "the server behind did not answer properly"),

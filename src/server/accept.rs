@@ -7,7 +7,7 @@ use super::active::{Active, Place};
 use super::opening::{Opened, Opening, Unopened};
 use crate::client_addr::canonical;
 use crate::engine::stream::Downstream;
-use crate::engine::{Connection, Handler, Settings, Worker, serve};
+use crate::engine::{Connection, Handler, Settings, Worker, h2, serve};
 use crate::metrics::PerWorker;
 use crate::metrics::tally::ListenerTally;
 use log::warn;
@@ -109,9 +109,13 @@ impl<H: Handler> Site<H> {
         let (opening, acceptance) = (self.opening.clone(), acceptance.clone());
         tokio::spawn(async move {
             match Box::pin(opening.open(stream, connection, &acceptance)).await {
-                Ok(Opened { stream, connection }) => {
+                Ok(Opened { stream, connection, http2 }) => {
                     drop(acceptance);
-                    serve(stream, connection, handler, settings, worker).await;
+                    if http2 {
+                        Box::pin(h2::serve(stream, connection, handler, settings, worker)).await;
+                    } else {
+                        serve(stream, connection, handler, settings, worker).await;
+                    }
                 }
                 Err(Unopened::Refused(reason)) => {
                     place.tally.of(place.worker).connections_refused.one(reason);

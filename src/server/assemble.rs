@@ -276,7 +276,7 @@ fn listener_routes(config: &Config, workers: usize) -> Result<Vec<ListenerRoutes
 pub(super) fn acceptors(config: &Config) -> Result<Vec<Option<Arc<Acceptor>>>, AssemblyError> {
     let make = |listener: &crate::config::Listener| match &listener.tls {
         None => Ok(None),
-        Some(tls) => tls::acceptor(tls)
+        Some(tls) => tls::acceptor(tls, listener.http2)
             .map(Some)
             .map_err(|why| AssemblyError::Tls(format!("listener {}", listener.name), why)),
     };

@@ -6,6 +6,7 @@ use crate::engine::{Connection, TlsFacts};
 use log::debug;
 use pingora::listeners::tls::Acceptor;
 use pingora::protocols::l4::stream::Stream as L4Stream;
+use pingora::protocols::{ALPN, Ssl};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -14,6 +15,8 @@ use tokio::net::TcpStream;
 pub(super) struct Opened {
     pub(super) stream: Downstream,
     pub(super) connection: Connection,
+    /// HTTP/2 was agreed on (RFC 7301).
+    pub(super) http2: bool,
 }
 
 /// Why a connection did not become ready.
@@ -47,20 +50,20 @@ impl Opening {
     ) -> Result<Opened, Unopened> {
         let mut stopping = acceptance.stopping.clone();
         let steps = async {
-            let Some(acceptor) = &self.acceptor else { return Ok(Downstream::Plain(stream)) };
-            let (stream, facts) = shake_hands(acceptor, stream, self.limit).await.map_err(|why| {
+            let Some(acceptor) = &self.acceptor else { return Ok((Downstream::Plain(stream), false)) };
+            let (stream, facts, http2) = shake_hands(acceptor, stream, self.limit).await.map_err(|why| {
                 // Whoever sends garbage must not be able to fill the log.
                 debug!("TLS handshake with {} failed: {why}", connection.peer);
                 Unopened::Refused("tls_handshake")
             })?;
             connection.tls = Some(Arc::new(facts));
-            Ok(stream)
+            Ok((stream, http2))
         };
-        let stream = tokio::select! {
+        let (stream, http2) = tokio::select! {
             stream = steps => stream?,
             _ = stopping.wait_for(|stopping| *stopping) => return Err(Unopened::Stopping),
         };
-        Ok(Opened { stream, connection })
+        Ok(Opened { stream, connection, http2 })
     }
 }
 
@@ -69,10 +72,13 @@ async fn shake_hands(
     acceptor: &Acceptor,
     stream: TcpStream,
     limit: Duration,
-) -> Result<(Downstream, TlsFacts), String> {
+) -> Result<(Downstream, TlsFacts, bool), String> {
     let handshake = Box::pin(acceptor.tls_handshake(L4Stream::from(stream)));
     match tokio::time::timeout(limit, handshake).await {
-        Ok(Ok(stream)) => Ok((Downstream::Tls(Box::new(stream)), TlsFacts::default())),
+        Ok(Ok(stream)) => {
+            let http2 = stream.selected_alpn_proto() == Some(ALPN::H2);
+            Ok((Downstream::Tls(Box::new(stream)), TlsFacts::default(), http2))
+        }
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("not done within {limit:?}")),
     }

@@ -40,7 +40,7 @@ pub(super) fn expiry(file: &Path) -> Option<i64> {
 ///
 /// The handshake is driven by the worker and not by Pingora's service, which gives it a minute and a place outside
 /// every limit.
-pub(super) fn acceptor(tls: &ListenerTls) -> Result<Arc<Acceptor>, Problem> {
+pub(super) fn acceptor(tls: &ListenerTls, http2: bool) -> Result<Arc<Acceptor>, Problem> {
     let tls = tls.certificates.first().ok_or("no certificate")?;
     let chain = certificates(&tls.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&tls.key)
@@ -53,8 +53,15 @@ pub(super) fn acceptor(tls: &ListenerTls) -> Result<Arc<Acceptor>, Problem> {
         .map_err(|error| {
             format!("{} and {} do not belong together: {error}", tls.certificate.display(), tls.key.display())
         })?;
+    config.alpn_protocols = alpn(http2);
     config.ticketer = ring::Ticketer::new().map_err(|error| error.to_string())?;
     Ok(Arc::new(Acceptor::from_server_config(Arc::new(config))))
+}
+
+/// What is offered to clients that ask which protocols there are (RFC 7301), the preferred one first.
+fn alpn(http2: bool) -> Vec<Vec<u8>> {
+    let offered: &[&[u8]] = if http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+    offered.iter().map(|protocol| protocol.to_vec()).collect()
 }
 
 /// How connections to a backend are secured. Made once for all backends with the same settings, so that

@@ -10,6 +10,7 @@ use super::{event, event_aside};
 use crate::admin::Admin;
 use crate::config::{Config, ListenerLimits};
 use crate::engine::deadline::SWEEP_INTERVAL;
+use crate::engine::h2::Limits;
 use crate::engine::upstream::sweep_idle;
 use crate::engine::{Handler, Settings, Worker};
 use crate::metrics::PerWorker;
@@ -69,6 +70,11 @@ fn settings(limits: &ListenerLimits, keepalive: Duration) -> Arc<Settings> {
         keepalive,
         requests: limits.requests_per_connection,
         answer_patience: ANSWER_PATIENCE,
+        http2: Limits {
+            streams: limits.http2.streams,
+            resets: limits.http2.resets,
+            control_frames: limits.http2.control_frames,
+        },
     })
 }
 

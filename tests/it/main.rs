@@ -18,6 +18,7 @@ mod explain;
 mod failover;
 mod framing;
 mod health;
+mod http2;
 mod idle;
 mod metrics;
 mod persistence;

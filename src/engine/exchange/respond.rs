@@ -10,7 +10,7 @@ use crate::engine::handler::{BackendEnd, Failure, Handler, Target};
 use crate::engine::head::{FieldStorage, ResponseFacts, Version, parse_response};
 use crate::engine::refusal::ResponseFault;
 use crate::engine::serve::SCRATCH;
-use crate::engine::stream::Upstream;
+use crate::engine::stream::{Downstream, Upstream};
 use crate::engine::transfer::{Download, DownloadError, Upload, UploadError};
 use crate::engine::tunnel::tunnel;
 use crate::engine::upstream::Patience;
@@ -32,7 +32,8 @@ impl<H: Handler> Exchange<'_, H> {
         arrived: Arrived,
     ) -> (After, Fate) {
         let Arrived { buffer: mut held, head, kept, whole } = arrived;
-        let (facts, length, keep) = match self.rewrite(&mut held, head, target, upload) {
+        let multiplexed = client.is_multiplexed();
+        let (facts, length, keep) = match self.rewrite(&mut held, head, target, upload, multiplexed) {
             Ok(rewritten) => rewritten,
             Err(fault) => {
                 self.handler.attempted(self.context, BackendEnd::Faulty, self.sent);
@@ -40,6 +41,11 @@ impl<H: Handler> Exchange<'_, H> {
                 return (Box::pin(self.fail(client, &failure, whole)).await, Fate::Closed);
             }
         };
+        if target.binding.is_some() && multiplexed {
+            // The challenge is not passed on: what would answer it has no connection of its own.
+            self.handler.attempted(self.context, BackendEnd::Answered, self.sent);
+            return (Box::pin(self.fail(client, &Failure::Http11Required, None)).await, Fate::Closed);
+        }
         // The response has begun: nothing is sent again.
         if let Some(buffer) = client.buffer.as_mut() {
             buffer.advance(kept);
@@ -51,7 +57,7 @@ impl<H: Handler> Exchange<'_, H> {
             let switching = self.switch(client, upstream, held, length, &patience);
             return (Box::pin(switching).await, Fate::Closed);
         }
-        let dechunk = self.dechunks(&facts);
+        let dechunk = self.dechunks(&facts, multiplexed);
         let mut download = Download::new(facts.framing, length, dechunk);
         let mut buffer = Some(held);
         client.deadline.set(patience.write);
@@ -143,6 +149,9 @@ impl<H: Handler> Exchange<'_, H> {
                 return (if sent { After::Close } else { After::Abort }, Fate::Closed);
             }
         }
+        if let Downstream::H2(stream) = &mut client.stream {
+            stream.set_trailers(download.trailers());
+        }
         let settled = upload.is_done() && !upload_failed;
         let reusable =
             settled && facts.keep_alive && facts.framing != Framing::UntilClose && buffer.is_none();
@@ -170,6 +179,7 @@ impl<H: Handler> Exchange<'_, H> {
         length: usize,
         target: &mut Target,
         upload: &Upload,
+        multiplexed: bool,
     ) -> Result<(ResponseFacts, usize, bool), ResponseFault> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut storage = FieldStorage::new();
@@ -181,7 +191,7 @@ impl<H: Handler> Exchange<'_, H> {
             let binding = self.handler.respond(self.context, &head, &mut edits);
             target.binding = target.binding.or(binding);
             let facts = head.facts;
-            let dechunk = self.dechunks(&facts);
+            let dechunk = self.dechunks(&facts, multiplexed);
             let keep = self.facts.keep_alive
                 && !self.last
                 && !target.last
@@ -201,8 +211,9 @@ impl<H: Handler> Exchange<'_, H> {
         })
     }
 
-    fn dechunks(&self, facts: &ResponseFacts) -> bool {
-        self.facts.version == Version::V10 && facts.framing == Framing::Chunked
+    /// Whether the client knows no chunked bodies.
+    fn dechunks(&self, facts: &ResponseFacts, multiplexed: bool) -> bool {
+        facts.framing == Framing::Chunked && (multiplexed || self.facts.version == Version::V10)
     }
 
     /// 101: from here on bytes pass unread.

@@ -8,7 +8,7 @@ use crate::engine::handler::{BackendEnd, Failure, Handler, Target};
 use crate::engine::head::{FieldStorage, RequestFacts, Scan, Version, parse_response, scan};
 use crate::engine::refusal::{BodyFault, Refusal, ResponseFault};
 use crate::engine::serve::SCRATCH;
-use crate::engine::stream::Upstream;
+use crate::engine::stream::{Downstream, Upstream};
 use crate::engine::transfer::{Upload, UploadError};
 use std::future::poll_fn;
 use std::io;
@@ -237,7 +237,8 @@ impl Waiting {
         {
             return Poll::Ready(event);
         }
-        match poll_fill(sending.upstream, &mut self.arrived, Class::Large, RESPONSE_HEAD, context) {
+        let class = client.stream.body_class();
+        match poll_fill(sending.upstream, &mut self.arrived, class, RESPONSE_HEAD, context) {
             Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Event::UpstreamEnd),
             Poll::Ready(Ok(_)) => return Poll::Ready(Event::Bytes),
             Poll::Pending => {}
@@ -337,6 +338,10 @@ pub(super) fn poll_ahead(
     kept: usize,
     context: &mut Context<'_>,
 ) -> Poll<Result<(), ()>> {
+    if let Downstream::H2(stream) = &mut client.stream {
+        // Nothing comes behind a stream's request but its end.
+        return stream.poll_gone(context).map(Err);
+    }
     let limit = kept + AHEAD;
     loop {
         if client.buffer.as_ref().is_some_and(|held| held.len() >= limit) {
