@@ -7,7 +7,7 @@ demo:
 	cargo run --locked --quiet -- demo
 
 test:
-	@tests/needs cmake curl prometheus nghttp h2load
+	@tests/needs cmake curl openssl prometheus nghttp h2load
 	tests/run
 
 lint:

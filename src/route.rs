@@ -203,7 +203,7 @@ impl RouteTable {
 }
 
 /// `host` without its port, the brackets of an IPv6 address (RFC 3986 section 3.2.2) and one trailing dot.
-fn bare_host(host: &[u8]) -> &[u8] {
+pub(crate) fn bare_host(host: &[u8]) -> &[u8] {
     if let Some(rest) = host.strip_prefix(b"[") {
         return &rest[..memchr::memchr(b']', rest).unwrap_or(rest.len())];
     }

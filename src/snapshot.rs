@@ -35,6 +35,8 @@ pub struct Snapshot {
     pub groups: Vec<GroupTraffic>,
     /// Who is where.
     pub selector: Selector,
+    /// Fields that only the edge may write, on any listener: backends believe what they say.
+    pub own_fields: Vec<Box<str>>,
 }
 
 /// What is counted for a persistence group.
@@ -57,6 +59,8 @@ pub struct ListenerRoutes {
     pub name: Arc<str>,
     /// Its routes.
     pub table: RouteTable,
+    /// The field that tells backends the subject of a client's certificate.
+    pub subject_header: Option<Box<str>>,
     /// What is counted for it.
     pub tally: Arc<PerWorker<ListenerTally>>,
 }

@@ -14,6 +14,8 @@ use tokio_rustls::rustls::{Error, InconsistentKeys};
 
 /// The largest key or certificate file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
+/// The largest page that is answered, in bytes.
+const LARGEST_PAGE: usize = 64 << 10;
 /// The length of a token, in characters.
 const TOKEN: RangeInclusive<usize> = 16..=256;
 
@@ -70,6 +72,20 @@ pub(super) fn certified_key(certificate: &Value<'_>, key: &Value<'_>) -> Option<
             None
         }
     }
+}
+
+/// A page of HTML.
+pub(super) fn page(value: &Value<'_>) -> Option<PathBuf> {
+    let path = value.file("expected an HTML file of at most 64 KiB")?;
+    let bytes = contents(value, &path, "")?;
+    let problem = match std::str::from_utf8(&bytes) {
+        _ if bytes.len() > LARGEST_PAGE => "larger than 64 KiB, expected a smaller page",
+        Err(_) => "no text, expected HTML in UTF-8",
+        Ok(text) if text.trim().is_empty() => "empty, expected HTML in UTF-8",
+        Ok(_) => return Some(path),
+    };
+    value.error(problem);
+    None
 }
 
 /// What is wrong with a PEM file; the library's own words show bytes.

@@ -3,7 +3,7 @@
 use super::error::{ConfigError, Warning};
 use super::read::{Document, Environment, Mapping, Value};
 use super::tree::{self, Position};
-use super::{Config, admin, keys, listeners, nodes, persistence, pools, relations, rest, routes};
+use super::{Config, admin, keys, limits, listeners, nodes, persistence, pools, relations, rest, routes};
 use crate::route::HostPattern;
 use std::cell::RefCell;
 use std::io::Read as _;
@@ -72,8 +72,8 @@ fn parse(document: &Document<'_>, text: &str) -> Result<(Config, Vec<Warning>), 
 }
 
 fn sections(root: &mut Mapping<'_>) -> Config {
-    let limits = rest::limits(root);
-    let listeners = listeners::read(root, &limits.each);
+    let limits = limits::read(root);
+    let mut listeners = listeners::read(root, &limits.each);
     let nodes = nodes::read(root);
     let node_names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
     let groups = persistence::read(root, &node_names);
@@ -84,6 +84,7 @@ fn sections(root: &mut Mapping<'_>) -> Config {
         groups: groups.iter().map(|read| read.group.name.as_str()).collect(),
     };
     let routes = routes::read(root, &names);
+    listeners::offer_http2(&mut listeners, &routes, &pools);
     let admin = admin::read(root, &listeners);
     let log = rest::log(root);
     let shutdown_grace = rest::shutdown_grace(root);

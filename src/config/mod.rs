@@ -6,8 +6,10 @@
 mod admin;
 mod cookie;
 mod error;
+mod fields;
 mod files;
 mod keys;
+mod limits;
 mod listeners;
 mod load;
 mod nodes;
@@ -17,6 +19,7 @@ mod pools;
 mod probe;
 mod read;
 mod relations;
+mod responses;
 mod rest;
 mod roles;
 mod routes;

@@ -4,6 +4,7 @@
 //! do, never less: what an editor marks as wrong must be wrong.
 
 use super::scalar::{DURATION_UNITS, SIZE_UNITS, SWITCH_WORDS};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The name of a listener, node, group or pool.
@@ -180,14 +181,33 @@ pub(super) fn cookie_path() -> String {
     "/[!-:<-~]*".into()
 }
 
+/// The name of a field in any case; with an asterisk behind it, of every field that starts so.
+fn field_name(name: &str) -> String {
+    match name.strip_suffix('*') {
+        Some(start) => format!("{}.*", any_case(start)),
+        None => any_case(name),
+    }
+}
+
 /// Visible ASCII, spaces and tabs.
 pub(super) fn field_value() -> String {
     r"[\t -~]*".into()
 }
 
+/// The same without spaces and tabs around it (RFC 9110 section 5.5).
+pub(super) fn trimmed_field_value() -> String {
+    r"(?:[!-~](?:[\t -~]*[!-~])?)?".into()
+}
+
+/// A status or a range of them.
+pub(super) fn statuses(accepted: RangeInclusive<u16>) -> String {
+    let one = digits(u64::from(*accepted.start()), u64::from(*accepted.end()));
+    format!("(?:{one})(?:-(?:{one}))?")
+}
+
 /// The name of a field that is none of `refused`.
 pub(super) fn field_name_but<'n>(refused: impl Iterator<Item = &'n str>) -> String {
-    let refused: Vec<String> = refused.map(any_case).collect();
+    let refused: Vec<String> = refused.map(field_name).collect();
     format!("(?!(?:{})$){TOKEN}", refused.join("|"))
 }
 

@@ -4,13 +4,17 @@ use super::keys::pool as keys;
 use super::read::{Mapping, Value};
 use super::scalar::is_host_name;
 use super::shape::Scalar as _;
-use super::{Backend, ConnectionAuth, Ejection, Pool, Queue, Role, Timeouts, UpstreamTls, files, probe};
+use super::{
+    Backend, CertifiedKey, ConnectionAuth, Ejection, Pool, Queue, Role, Timeouts, UpstreamTls, files, probe,
+};
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 pub(super) const CONNECTION_AUTH: [(&str, ConnectionAuth); 3] =
     [("auto", ConnectionAuth::Auto), ("always", ConnectionAuth::Always), ("never", ConnectionAuth::Never)];
+
+/// Whether connections begin with a PROXY header.
+pub(super) const PROXY_PROTOCOLS: [(&str, bool); 2] = [("off", false), ("v2", true)];
 
 /// Stands for a port that nobody gave, until that is reported.
 const NO_PORT: u16 = 0;
@@ -34,6 +38,7 @@ struct Tls<'a> {
     server_name: Option<String>,
     ca: Option<PathBuf>,
     verify: bool,
+    identity: Option<CertifiedKey>,
     /// Where it was written, or the pool.
     place: Value<'a>,
 }
@@ -41,7 +46,13 @@ struct Tls<'a> {
 impl<'a> Tls<'a> {
     /// TLS that was told nothing.
     fn at(place: &Value<'a>) -> Self {
-        Self { server_name: None, ca: None, verify: keys::VERIFY.default(), place: place.clone() }
+        Self {
+            server_name: None,
+            ca: None,
+            verify: keys::VERIFY.default(),
+            identity: None,
+            place: place.clone(),
+        }
     }
 }
 
@@ -110,9 +121,9 @@ fn defaults(name: &str, role: Role) -> Pool {
             duration: keys::FOR.default(),
         },
         keepalive_connections: keys::KEEPALIVE_CONNECTIONS.default(),
-        max_requests: None,
-        queue: Queue { length: 0, timeout: Duration::ZERO },
-        proxy_protocol: false,
+        max_requests: keys::MAX_REQUESTS.default(),
+        queue: Queue { length: keys::LENGTH.default(), timeout: keys::TIMEOUT.default() },
+        proxy_protocol: keys::PROXY_PROTOCOL.default(),
     }
 }
 
@@ -192,6 +203,20 @@ fn upstream_tls<'a>(value: &Value<'a>, base: Option<&Tls<'a>>) -> Tls<'a> {
             }
             tls.verify = verify.unwrap_or(tls.verify);
         }
+        let [certificate, key] = [mapping.or_null(&keys::CERTIFICATE), mapping.or_null(&keys::PRIVATE_KEY)];
+        tls.identity = match (certificate, key) {
+            (None, None) => tls.identity.take(),
+            (Some(Some(certificate)), Some(Some(key))) => files::certified_key(&certificate, &key),
+            (Some(Some(certificate)), _) => {
+                certificate.error("expected its key beside it");
+                None
+            }
+            (_, Some(Some(key))) => {
+                key.error("expected its certificate beside it");
+                None
+            }
+            (Some(None), _) | (_, Some(None)) => None,
+        };
     });
     tls
 }
@@ -218,11 +243,12 @@ fn behaviour(mapping: &mut Mapping<'_>, pool: &mut Pool) {
         timeouts(&value, &mut pool.timeouts);
     }
     pool.slow_start = mapping.read(&keys::SLOW_START);
-    mapping.not_built(&keys::MAX_REQUESTS);
+    pool.proxy_protocol = mapping.read(&keys::PROXY_PROTOCOL);
+    pool.max_requests = mapping.read(&keys::MAX_REQUESTS);
     if let Some(value) = mapping.value(&keys::QUEUE) {
         value.mapping(&keys::WAITING, |mapping| {
-            mapping.not_built(&keys::LENGTH);
-            mapping.not_built(&keys::TIMEOUT);
+            pool.queue.length = mapping.read(&keys::LENGTH);
+            pool.queue.timeout = mapping.read(&keys::TIMEOUT);
         });
     }
     pool.keepalive_connections = mapping.read(&keys::KEEPALIVE_CONNECTIONS);
@@ -251,7 +277,7 @@ impl Read<'_> {
     pub(super) fn finish(mut self, host: Option<&str>, complete: bool) -> Pool {
         let mut reported = false;
         for (backend, tls) in self.pool.backends.iter_mut().zip(self.tls) {
-            let Some(Tls { server_name, ca, verify, place }) = tls else {
+            let Some(Tls { server_name, ca, verify, identity, place }) = tls else {
                 probe::fill_in_host(&mut backend.probe, host);
                 continue;
             };
@@ -265,8 +291,7 @@ impl Read<'_> {
                 reported = true;
             }
             probe::fill_in_host(&mut backend.probe, server_name.as_deref());
-            backend.tls =
-                server_name.map(|server_name| UpstreamTls { server_name, ca, verify, identity: None });
+            backend.tls = server_name.map(|server_name| UpstreamTls { server_name, ca, verify, identity });
         }
         self.pool
     }

@@ -2,7 +2,7 @@
 
 use super::keys::probe as keys;
 use super::read::{Mapping, Value};
-use super::scalar::{is_host, is_token};
+use super::scalar::{is_field_text, is_host, is_token, parse_statuses, show_statuses};
 use super::shape::{Key, LongText, OrNull, Scalar as _, Shape as _};
 use super::{HttpProbe, Probe, ProbeCheck, Role};
 use std::fmt;
@@ -204,8 +204,7 @@ fn field_value(name: &str, value: &Value<'_>) -> Option<String> {
 }
 
 pub(super) fn field_text(text: &str) -> Option<String> {
-    let fits = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\t');
-    fits.then(|| text.to_owned())
+    is_field_text(text).then(|| text.to_owned())
 }
 
 /// Fields that a probe is not told, each with the reason.
@@ -237,10 +236,9 @@ fn statuses(value: &Value<'_>) -> Vec<RangeInclusive<u16>> {
 }
 
 fn status_range(value: &Value<'_>) -> Option<RangeInclusive<u16>> {
-    let (first, last) = value.parsed(&keys::EXPECT.expected(), |text| {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        Some((status(first)?, status(last)?))
-    })?;
+    let accepted = &keys::EXPECT.shape.0;
+    let (first, last) = value
+        .parsed(&keys::EXPECT.expected(), |text| parse_statuses(text, &(accepted.least..=accepted.most)))?;
     if first > last {
         value.error(&format!("expected {last}-{first}, the lower status first"));
         return None;
@@ -248,23 +246,9 @@ fn status_range(value: &Value<'_>) -> Option<RangeInclusive<u16>> {
     let range = first..=last;
     if last >= 500 {
         let why = "server errors count as up; IIS answers 503 itself while an application pool is stopped";
-        value.warn(&show_range(&range), why);
+        value.warn(&show_statuses(&range), why);
     }
     Some(range)
-}
-
-fn status(text: &str) -> Option<u16> {
-    let accepted = &keys::EXPECT.shape.0;
-    let digits = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|status| digits && (accepted.least..=accepted.most).contains(status))
-}
-
-/// A range of statuses as it is written.
-pub(super) fn show_range(range: &RangeInclusive<u16>) -> String {
-    match (range.start(), range.end()) {
-        (first, last) if first == last => first.to_string(),
-        (first, last) => format!("{first}-{last}"),
-    }
 }
 
 /// Gives a probe by HTTP the host that its requests name, if it was told none: a name, or an address without

@@ -221,17 +221,23 @@ impl<'a> Value<'a> {
         Some(self.document.folder.join(Path::new(text.as_ref())))
     }
 
-    /// The elements of a list that has some.
-    pub(super) fn list(&self, expected: &str) -> Option<Vec<Value<'a>>> {
+    /// The elements of a list, perhaps of none.
+    pub(super) fn items(&self, expected: &str) -> Option<Vec<Value<'a>>> {
         let RawKind::List(items) = &self.raw.kind else {
             self.error(expected);
             return None;
         };
+        Some(self.elements(items))
+    }
+
+    /// The elements of a list that has some.
+    pub(super) fn list(&self, expected: &str) -> Option<Vec<Value<'a>>> {
+        let items = self.items(expected)?;
         if items.is_empty() {
             self.error_about("an empty list", expected);
             return None;
         }
-        Some(self.elements(items))
+        Some(items)
     }
 
     /// The elements of a list, or the one value that stands in its place.

@@ -1,8 +1,8 @@
-//! The smaller sections: `log`, `limits`, `shutdown`, and those whose features this version does not have.
+//! The smaller sections: `log`, `shutdown`, and those whose features this version does not have.
 
 use super::keys::rest as keys;
 use super::read::{Mapping, Value};
-use super::{AccessLog, AccessLogTarget, Http2Limits, Limits, ListenerLimits, Log, LogFormat};
+use super::{AccessLog, AccessLogTarget, Log, LogFormat};
 use log::LevelFilter;
 use std::time::Duration;
 
@@ -48,38 +48,6 @@ fn target(value: &Value<'_>) -> Option<AccessLogTarget> {
         "off" => Some(AccessLogTarget::Off),
         _ => value.file(&expected).map(AccessLogTarget::File),
     }
-}
-
-pub(super) fn limits(root: &mut Mapping<'_>) -> Limits {
-    let mut limits = Limits {
-        connections: keys::CONNECTIONS.default(),
-        waiting: keys::WAITING.default(),
-        each: ListenerLimits {
-            request_header_bytes: in_memory(keys::REQUEST_HEADER_BYTES.default()),
-            request_headers: 128,
-            header_timeout: keys::HEADER_TIMEOUT.default(),
-            requests_per_connection: keys::REQUESTS_PER_CONNECTION.default(),
-            connections: None,
-            connections_per_client: None,
-            body_rate: 0,
-            http2: Http2Limits { streams: 100, resets: 200, control_frames: 1000 },
-        },
-    };
-    if let Some(value) = root.value(&keys::LIMITS) {
-        value.mapping(&keys::BOUNDS, |mapping| {
-            limits.each.request_header_bytes = in_memory(mapping.read(&keys::REQUEST_HEADER_BYTES));
-            limits.each.header_timeout = mapping.read(&keys::HEADER_TIMEOUT);
-            limits.connections = mapping.read(&keys::CONNECTIONS);
-            limits.each.requests_per_connection = mapping.read(&keys::REQUESTS_PER_CONNECTION);
-            limits.waiting = mapping.read(&keys::WAITING);
-        });
-    }
-    limits
-}
-
-/// A size that the range of its key keeps small.
-fn in_memory(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
 pub(super) fn shutdown_grace(root: &mut Mapping<'_>) -> Duration {

@@ -1,7 +1,7 @@
 //! What a role fills in. The numbers are those of Microsoft Identity Manager and the clients met in its farms.
 
 use super::keys::{pool, probe};
-use super::{ConnectionAuth, HttpProbe, Probe, ProbeCheck, Role, Timeouts};
+use super::{ConnectionAuth, HttpProbe, Pool, Probe, ProbeCheck, Role, Timeouts};
 use std::time::Duration;
 
 /// The words for roles.
@@ -13,6 +13,13 @@ pub(super) const ROLES: [(&str, Role); 6] = [
     ("sspr_reset", Role::SsprReset),
     ("none", Role::None),
 ];
+
+impl Pool {
+    /// Whether its users are authenticated by connection from the first request, as Windows does it.
+    pub(super) fn binds_connections(&self) -> bool {
+        self.role.is_windows_authenticated() || self.connection_auth == ConnectionAuth::Always
+    }
+}
 
 impl Role {
     /// Its port; only a pool without a role has none of its own.

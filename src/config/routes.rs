@@ -1,10 +1,10 @@
 //! The section `routes`.
 
-use super::keys::route as keys;
+use super::keys::{response, route as keys};
 use super::read::{Mapping, Value};
 use super::scalar::{is_host, is_host_name};
-use super::shape::Scalar as _;
-use super::{Pool, ResponseEdits, Route, listeners};
+use super::shape::{Described, Scalar as _};
+use super::{ErrorPage, Pool, Rate, ResponseEdits, Role, Route, limits, listeners, pools, responses};
 use crate::route::{Action, HostPattern, PathPrefix, RouteSpec, RouteTable};
 
 /// The longest path of a route, in bytes; with it the longest name.
@@ -18,9 +18,14 @@ pub(super) struct Read<'a> {
     pub(super) host: Option<HostPattern>,
     pub(super) path: Option<String>,
     pub(super) pool: Option<usize>,
+    /// The port of HTTPS, instead of a pool; absent where the port is wrong.
+    pub(super) redirect: Option<Option<u16>>,
     /// Absent where a group is named that is not there.
     pub(super) group: Option<Option<usize>>,
     pub(super) max_body: Option<u64>,
+    pub(super) rate: Option<Rate>,
+    pub(super) response: ResponseEdits,
+    pub(super) error_pages: Vec<ErrorPage>,
     pub(super) whole: Value<'a>,
     /// Where the group is named, or the route.
     pub(super) persistence: Value<'a>,
@@ -46,8 +51,12 @@ fn route<'a>(whole: Value<'a>, names: &Names<'_>) -> Read<'a> {
         host: None,
         path: None,
         pool: None,
+        redirect: None,
         group: None,
         max_body: None,
+        rate: None,
+        response: ResponseEdits::default(),
+        error_pages: Vec::new(),
         whole: whole.clone(),
         persistence: whole.clone(),
     };
@@ -63,7 +72,7 @@ fn route<'a>(whole: Value<'a>, names: &Names<'_>) -> Read<'a> {
             None => Some(keys::PATH.default()),
             Some(value) => keys::PATH.shape.read(&value),
         };
-        read.pool = mapping.required_reference(&keys::POOL, &names.pools);
+        action(mapping, &mut read, names);
         read.group = match mapping.value(&keys::PERSISTENCE) {
             None => Some(None),
             Some(value) => {
@@ -76,8 +85,53 @@ fn route<'a>(whole: Value<'a>, names: &Names<'_>) -> Read<'a> {
             }
         };
         read.max_body = mapping.read(&keys::MAX_BODY);
+        read.rate = mapping.or_null(&keys::RATE).flatten().and_then(|value| rate(&value));
+        read.response = responses::edits(mapping);
+        read.error_pages = responses::error_pages(mapping, &response::ERROR_PAGES);
+        if read.redirect.is_some() {
+            refuse_with_redirect(mapping);
+        }
     });
     read
+}
+
+/// Either a pool or a redirect.
+fn action(mapping: &mut Mapping<'_>, read: &mut Read<'_>, names: &Names<'_>) {
+    let redirect = mapping.or_null(&response::REDIRECT).flatten();
+    let pool = mapping.value(&keys::POOL);
+    read.redirect = redirect.as_ref().map(responses::redirect);
+    match (pool, redirect) {
+        (Some(pool), None) => read.pool = pool.reference(&keys::POOL.shape, &names.pools),
+        (None, None) => {
+            mapping.whole().missing("pool", "expected the name of a pool, or redirect: https instead of it");
+        }
+        (Some(pool), Some(_)) => pool.error("expected either pool or redirect: a redirect goes to no pool"),
+        (None, Some(_)) => {}
+    }
+}
+
+/// What only requests have that go to a pool.
+fn refuse_with_redirect(mapping: &Mapping<'_>) {
+    let keys: [(&dyn Described, &str); 2] = [
+        (&keys::PERSISTENCE, "expected no persistence beside redirect: no node answers these requests"),
+        (&keys::MAX_BODY, "expected no max_body beside redirect: no node answers these requests"),
+    ];
+    for (key, why) in keys {
+        let value = mapping.whole().written(&[key]);
+        if !value.is_same_place(mapping.whole()) && !value.is_null() {
+            value.error(why);
+        }
+    }
+}
+
+fn rate(value: &Value<'_>) -> Option<Rate> {
+    let read = value.mapping(&keys::RATED, |mapping| {
+        let requests = mapping.read_required(&keys::REQUESTS);
+        let per = mapping.read(&keys::PER);
+        let prefixes = limits::client_prefixes(mapping);
+        Some(Rate { requests: requests?, per, prefixes })
+    });
+    read.flatten()
 }
 
 pub(super) fn name(text: &str) -> Option<String> {
@@ -106,29 +160,48 @@ pub(super) fn path(text: &str) -> Option<String> {
 impl Read<'_> {
     /// Whether everything could be read.
     pub(super) fn is_complete(&self) -> bool {
-        self.listener.is_some() && self.host.is_some() && self.pool.is_some() && self.group.is_some()
+        self.listener.is_some()
+            && self.host.is_some()
+            && (self.pool.is_some() || self.redirect.is_some())
+            && self.group.is_some()
+    }
+
+    /// Whether it leads to Windows authentication, which belongs to a connection.
+    pub(super) fn binds_connections(&self, pools: &[pools::Read<'_>]) -> bool {
+        self.pool.and_then(|pool| pools.get(pool)).is_some_and(|read| read.pool.binds_connections())
+    }
+
+    /// Whether `/A` and `/a` differ. A redirect takes both: what should not go by plain HTTP is better asked once too
+    /// often to come by HTTPS.
+    pub(super) fn is_case_sensitive(&self, role: Option<Role>) -> bool {
+        self.redirect.is_none() && !role.is_some_and(Role::is_portal)
     }
 
     fn finish(&self, listeners: &[listeners::Read<'_>], pools: &[Pool]) -> Option<Route> {
-        let (listener, pool) = (self.listener?, self.pool?);
+        let listener = self.listener?;
+        let action = match self.redirect {
+            Some(port) => Action::RedirectToHttps(port?),
+            None => Action::Forward(self.pool?),
+        };
         let host = self.host.clone()?;
         let prefix = self.path.clone()?;
         let name = match &self.name {
             Some((name, _)) => name.clone(),
             None => format!("{}:{host}{prefix}", listeners[listener].listener.name),
         };
-        let path = PathPrefix { prefix, case_sensitive: !pools[pool].role.is_portal() };
+        let role = action.pool().map(|pool| pools[pool].role);
+        let path = PathPrefix { prefix, case_sensitive: self.is_case_sensitive(role) };
         Some(Route {
             name,
             listener,
             host,
             path,
-            action: Action::Forward(pool),
+            action,
             group: self.group?,
             max_body: self.max_body,
-            rate: None,
-            response: ResponseEdits::default(),
-            error_pages: Vec::new(),
+            rate: self.rate,
+            response: self.response.clone(),
+            error_pages: self.error_pages.clone(),
         })
     }
 }

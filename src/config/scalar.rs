@@ -1,12 +1,14 @@
 //! How durations, sizes, words and names are spelled, in both directions.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub(super) const DURATION_UNITS: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-pub(super) const SIZE_UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+pub(super) const SIZE_UNITS: [(&str, u64); 4] =
+    [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// The words that YAML 1.1 and people use for booleans.
 pub(super) const SWITCH_WORDS: [(&str, bool); 6] =
@@ -30,7 +32,7 @@ pub(super) fn show_duration(duration: Duration) -> String {
     format!("{}{name}", milliseconds / unit)
 }
 
-/// `64KiB`, `1MiB`, or bytes without a unit.
+/// `64KiB`, `1MiB`, `240B`, or bytes without a unit.
 pub(super) fn parse_size(text: &str) -> Option<u64> {
     let (number, unit) = split(text)?;
     if unit.is_empty() {
@@ -42,7 +44,8 @@ pub(super) fn parse_size(text: &str) -> Option<u64> {
 
 /// The shortest spelling of `bytes` that [`parse_size`] reads back.
 pub(super) fn show_size(bytes: u64) -> String {
-    match SIZE_UNITS.iter().find(|(_, unit)| bytes > 0 && bytes.is_multiple_of(*unit)) {
+    let fits = |(_, unit): &&(&str, u64)| *unit > 1 && bytes > 0 && bytes.is_multiple_of(*unit);
+    match SIZE_UNITS.iter().find(fits) {
         Some((name, unit)) => format!("{}{name}", bytes / unit),
         None => bytes.to_string(),
     }
@@ -96,6 +99,30 @@ pub(super) fn is_host(text: &str) -> bool {
 pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// A status or a range of them, `404` or `502-504`, of which each lies within `accepted`; the first may be above the
+/// last.
+pub(super) fn parse_statuses(text: &str, accepted: &RangeInclusive<u16>) -> Option<(u16, u16)> {
+    let status = |text: &str| {
+        let digits = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|status| digits && accepted.contains(status))
+    };
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    Some((status(first)?, status(last)?))
+}
+
+/// A range of statuses as it is written.
+pub(super) fn show_statuses(range: &RangeInclusive<u16>) -> String {
+    match (range.start(), range.end()) {
+        (first, last) if first == last => first.to_string(),
+        (first, last) => format!("{first}-{last}"),
+    }
+}
+
+/// Whether `text` may be the value of a field as far as its characters go: visible ASCII, spaces and tabs.
+pub(super) fn is_field_text(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\t')
 }
 
 /// The one of `known` that was probably meant by `word`.
@@ -175,11 +202,11 @@ mod tests {
     #[test]
     fn sizes_are_bytes_or_binary_units() {
         for (text, bytes) in
-            [("0", 0), ("1500", 1500), ("64KiB", 65_536), ("1MiB", 1 << 20), ("2GiB", 2 << 30)]
+            [("0", 0), ("1500", 1500), ("240B", 240), ("64KiB", 65_536), ("1MiB", 1 << 20), ("2GiB", 2 << 30)]
         {
             assert_eq!(parse_size(text), Some(bytes), "{text}");
         }
-        for text in ["", "64K", "64kB", "KiB", "-1", "1.5MiB"] {
+        for text in ["", "64K", "64kB", "64b", "KiB", "B", "-1", "1.5MiB"] {
             assert_eq!(parse_size(text), None, "{text}");
         }
     }

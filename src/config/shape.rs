@@ -8,8 +8,9 @@
 
 mod compound;
 
+use compound::spellings;
 pub(super) use compound::{
-    Either, Empty, Entries, File, List, LongText, Map, Name, Named, NotBuilt, OneOrSeveral, Statuses,
+    Either, Empty, Entries, File, List, LongText, Map, Name, Named, NotBuilt, OneOrSeveral, Several, Statuses,
 };
 
 use super::pattern;
@@ -298,7 +299,7 @@ impl<T: Copy> Shape for Word<T> {
     fn schema(&self, _: &mut Definitions) -> Object {
         let switches = [("on", true), ("off", false)];
         let switches = || switches.into_iter().filter(|(word, _)| self.parse(word).is_some());
-        let words = self.0.iter().map(|(word, _)| Json::from(*word));
+        let words = self.0.iter().flat_map(|(word, _)| spellings(word));
         let words = words.chain(switches().map(|(_, on)| Json::Bool(on))).collect();
         let others: Vec<String> = switches().map(|(_, on)| pattern::switch(on)).collect();
         let others = Object::from([

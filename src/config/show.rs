@@ -1,14 +1,16 @@
 //! The whole configuration as YAML, with everything filled in. Reading it gives an equal configuration, but for
 //! credentials that are not shown.
 
-use super::scalar::{show_duration, show_size};
+use super::scalar::{show_duration, show_size, show_statuses};
 use super::{
-    AccessLogTarget, Backend, CertifiedKey, Config, HttpProbe, Listener, Node, NodeAddress, Pool, Probe,
-    ProbeCheck, Route, UpstreamTls, cookie, persistence, pools, probe, rest, roles,
+    AccessLogTarget, Backend, CertifiedKey, ClientCertificates, ClientPrefixes, Config, ErrorPage, Hsts,
+    Http2Limits, HttpProbe, Listener, ListenerLimits, Node, NodeAddress, PerClient, Pool, Probe, ProbeCheck,
+    Queue, Rate, ResponseEdits, Route, UpstreamTls, cookie, listeners, persistence, pools, probe, rest,
+    roles,
 };
 use crate::persistence::settings::{CookieSettings, GroupSettings};
 use crate::pool::AdminState;
-use crate::route::HostPattern;
+use crate::route::{Action, HostPattern};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -67,15 +69,58 @@ fn listener(out: &mut Lines, listener: &Listener) {
                 let (certificate, key) = (quoted_path(certificate), quoted_path(key));
                 out.line(4, &format!("- {{ certificate: {certificate}, key: {key} }}"));
             }
-            out.line(3, "min_version: \"1.2\"");
-            out.line(3, "client_ca: null");
+            out.line(3, &format!("min_version: {}", quoted(word(&listeners::TLS_VERSIONS, tls.min_version))));
+            client_certificates(out, tls.clients.as_ref());
         }
     }
-    out.line(2, "http2: auto");
-    out.line(2, "proxy_protocol: off");
-    out.line(2, "trusted_proxies: []");
-    out.line(2, "client_header: null");
+    out.line(2, &format!("http2: {}", if listener.http2 { "on" } else { "off" }));
+    out.line(2, &format!("proxy_protocol: {}", word(&listeners::PROXY_PROTOCOLS, listener.proxy_protocol)));
+    let proxies: Vec<String> =
+        listener.trusted_proxies.iter().map(|prefix| quoted(&prefix.to_string())).collect();
+    out.line(2, &format!("trusted_proxies: [{}]", proxies.join(", ")));
+    let client_header = listener.client_header.map(|header| word(&listeners::CLIENT_HEADERS, header));
+    out.line(2, &format!("client_header: {}", client_header.unwrap_or("null")));
     out.line(2, &format!("keepalive: {}", show_duration(listener.keepalive)));
+    out.line(2, "limits:");
+    let connections = listener.limits.connections.map_or("null".into(), |number| number.to_string());
+    out.line(3, &format!("connections: {connections}"));
+    each_limit(out, 3, &listener.limits);
+    error_pages(out, &listener.error_pages);
+}
+
+fn client_certificates(out: &mut Lines, clients: Option<&ClientCertificates>) {
+    let Some(ClientCertificates { ca, required, subject_header }) = clients else {
+        return out.line(3, "client_ca: null");
+    };
+    out.line(3, &format!("client_ca: {}", quoted_path(ca)));
+    out.line(3, &format!("client_certificate: {}", word(&listeners::CLIENT_CERTIFICATES, *required)));
+    out.line(3, &format!("client_subject_header: {}", or_null(subject_header.as_deref())));
+}
+
+fn error_pages(out: &mut Lines, pages: &[ErrorPage]) {
+    out.line(2, if pages.is_empty() { "error_pages: {}" } else { "error_pages:" });
+    for ErrorPage { statuses, file } in pages {
+        out.line(3, &format!("{}: {}", quoted(&show_statuses(statuses)), quoted_path(file)));
+    }
+}
+
+fn each_limit(out: &mut Lines, depth: usize, limits: &ListenerLimits) {
+    out.line(depth, &format!("request_header_bytes: {}", show_size(limits.request_header_bytes as u64)));
+    out.line(depth, &format!("request_headers: {}", limits.request_headers));
+    out.line(depth, &format!("header_timeout: {}", show_duration(limits.header_timeout)));
+    let per_client = limits.connections_per_client.map_or("null".into(), |PerClient { limit, prefixes }| {
+        format!("{{ limit: {limit}, {} }}", client_prefixes(prefixes))
+    });
+    out.line(depth, &format!("connections_per_client: {per_client}"));
+    out.line(depth, &format!("requests_per_connection: {}", limits.requests_per_connection));
+    out.line(depth, &format!("body_rate: {}", show_size(limits.body_rate)));
+    let Http2Limits { streams, resets, control_frames } = limits.http2;
+    let http2 = format!("streams: {streams}, resets: {resets}, control_frames: {control_frames}");
+    out.line(depth, &format!("http2: {{ {http2} }}"));
+}
+
+fn client_prefixes(prefixes: ClientPrefixes) -> String {
+    format!("ipv4_prefix: {}, ipv6_prefix: {}", prefixes.ipv4, prefixes.ipv6)
 }
 
 fn node(out: &mut Lines, node: &Node) {
@@ -182,8 +227,11 @@ fn pool(out: &mut Lines, pool: &Pool, nodes: &[Node]) {
         ),
     );
     out.line(2, &format!("slow_start: {}", show_duration(pool.slow_start)));
-    out.line(2, "max_requests: null");
-    out.line(2, "queue: { length: 0, timeout: 0s }");
+    out.line(2, &format!("proxy_protocol: {}", word(&pools::PROXY_PROTOCOLS, pool.proxy_protocol)));
+    let max_requests = pool.max_requests.map_or("null".into(), |number| number.to_string());
+    out.line(2, &format!("max_requests: {max_requests}"));
+    let Queue { length, timeout } = pool.queue;
+    out.line(2, &format!("queue: {{ length: {length}, timeout: {} }}", show_duration(timeout)));
     out.line(2, &format!("keepalive_connections: {}", pool.keepalive_connections));
 }
 
@@ -192,10 +240,16 @@ fn backend_settings(out: &mut Lines, depth: usize, backend: &Backend) {
     out.line(depth, &format!("port: {}", backend.port));
     match &backend.tls {
         None => out.line(depth, "tls: null"),
-        Some(UpstreamTls { server_name, ca, verify, .. }) => {
-            let ca = ca.as_deref().map_or("null".into(), quoted_path);
-            let server_name = quoted(server_name);
-            out.line(depth, &format!("tls: {{ server_name: {server_name}, ca: {ca}, verify: {verify} }}"));
+        Some(UpstreamTls { server_name, ca, verify, identity }) => {
+            out.line(depth, "tls:");
+            let file = |path: Option<&Path>| path.map_or("null".into(), quoted_path);
+            out.line(depth + 1, &format!("server_name: {}", quoted(server_name)));
+            out.line(depth + 1, &format!("ca: {}", file(ca.as_deref())));
+            out.line(depth + 1, &format!("verify: {verify}"));
+            let identity = identity.as_ref();
+            let certificate = file(identity.map(|identity| identity.certificate.as_path()));
+            out.line(depth + 1, &format!("certificate: {certificate}"));
+            out.line(depth + 1, &format!("key: {}", file(identity.map(|identity| identity.key.as_path()))));
         }
     }
     let Probe { check, interval, fast_interval, timeout, rise, fall, start_grace } = &backend.probe;
@@ -225,7 +279,7 @@ fn http_probe(out: &mut Lines, depth: usize, http: &HttpProbe) {
         out.line(depth + 1, &format!("{}: {}", quoted(name), quoted(value)));
     }
     out.line(depth, &format!("body: {}", or_null(body.as_deref())));
-    let expect: Vec<String> = expect.iter().map(|range| quoted(&probe::show_range(range))).collect();
+    let expect: Vec<String> = expect.iter().map(|range| quoted(&show_statuses(range))).collect();
     out.line(depth, &format!("expect: [{}]", expect.join(", ")));
     out.line(depth, &format!("contains: {}", or_null(contains.as_deref())));
 }
@@ -239,12 +293,38 @@ fn route(out: &mut Lines, route: &Route, config: &Config) {
     out.line(2, &format!("listener: {}", quoted(&config.listeners[route.listener].name)));
     out.line(2, &format!("host: {}", or_null(host.as_deref())));
     out.line(2, &format!("path: {}", quoted(&route.path.prefix)));
-    if let Some(pool) = route.action.pool() {
-        out.line(2, &format!("pool: {}", quoted(&config.pools[pool].name)));
+    match route.action {
+        Action::Forward(pool) => {
+            out.line(2, &format!("pool: {}", quoted(&config.pools[pool].name)));
+            out.line(2, "redirect: null");
+        }
+        Action::RedirectToHttps(port) => out.line(2, &format!("redirect: {{ https: {port} }}")),
     }
     let group = route.group.map(|group| config.groups[group].name.as_str());
     out.line(2, &format!("persistence: {}", or_null(group)));
     out.line(2, &format!("max_body: {}", route.max_body.map_or("null".into(), show_size)));
+    let rate = route.rate.map_or("null".into(), |Rate { requests, per, prefixes }| {
+        let per = show_duration(per);
+        format!("{{ requests: {requests}, per: {per}, {} }}", client_prefixes(prefixes))
+    });
+    out.line(2, &format!("rate: {rate}"));
+    response(out, &route.response);
+    error_pages(out, &route.error_pages);
+}
+
+fn response(out: &mut Lines, ResponseEdits { remove, set, hsts }: &ResponseEdits) {
+    out.line(2, "response_headers:");
+    let remove: Vec<String> = remove.iter().map(|name| quoted(name)).collect();
+    out.line(3, &format!("remove: [{}]", remove.join(", ")));
+    out.line(3, if set.is_empty() { "set: {}" } else { "set:" });
+    for (name, value) in set {
+        out.line(4, &format!("{}: {}", quoted(name), quoted(value)));
+    }
+    let hsts = hsts.map_or("null".into(), |Hsts { max_age, include_subdomains, preload }| {
+        let max_age = show_duration(max_age);
+        format!("{{ max_age: {max_age}, include_subdomains: {include_subdomains}, preload: {preload} }}")
+    });
+    out.line(2, &format!("hsts: {hsts}"));
 }
 
 fn sections(out: &mut Lines, config: &Config) {
@@ -266,10 +346,8 @@ fn sections(out: &mut Lines, config: &Config) {
     out.line(0, &format!("log: {{ access: {{ to: {to}, format: {format} }}, level: {level} }}"));
     let limits = &config.limits;
     out.line(0, "limits:");
-    out.line(1, &format!("request_header_bytes: {}", show_size(limits.each.request_header_bytes as u64)));
-    out.line(1, &format!("header_timeout: {}", show_duration(limits.each.header_timeout)));
     out.line(1, &format!("connections: {}", limits.connections));
-    out.line(1, &format!("requests_per_connection: {}", limits.each.requests_per_connection));
+    each_limit(out, 1, &limits.each);
     out.line(1, &format!("waiting: {}", limits.waiting));
     out.line(0, &format!("shutdown: {{ grace: {} }}", show_duration(config.shutdown_grace)));
 }

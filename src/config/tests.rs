@@ -35,6 +35,12 @@ impl Folder {
             folder.write(name, token);
             folder.set_mode(name, if name == "shared-token.txt" { 0o640 } else { 0o600 });
         }
+        folder.write("sorry.html", "<h1>{status}</h1> <p>{request_id}</p>\n");
+        folder.write("lost.html", "<p>not here \u{2014} é</p>");
+        folder.write("blank.html", " \n");
+        folder.write("full.html", &"x".repeat(64 << 10));
+        folder.write("large.html", &"x".repeat((64 << 10) + 1));
+        std::fs::write(folder.path().join("bytes.html"), b"<p>\xff</p>").unwrap();
         folder.write("empty.pem", "");
         folder.write("cut.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n");
         folder.write("no-certificate.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");

@@ -160,7 +160,7 @@ impl<'s, 'a> Sections<'s, 'a> {
     fn warn_of_half_a_portal(&self, index: usize) {
         let routes = || self.routes.iter().filter(move |route| route.listener == Some(index));
         let specs = routes().filter_map(|route| {
-            let case_sensitive = !self.role(route)?.is_portal();
+            let case_sensitive = route.is_case_sensitive(self.role(route));
             let path = PathPrefix { prefix: route.path.clone()?, case_sensitive };
             Some(RouteSpec { host: route.host.clone()?, path, value: 0 })
         });

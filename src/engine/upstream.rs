@@ -71,6 +71,13 @@ impl Origin {
         Self { identity, tls, patience, keep_idle, open: Arc::default() }
     }
 
+    /// The same backend, secured in another way: with an identity of its own, so that no connection made under the
+    /// old settings is used again.
+    #[must_use]
+    pub fn secured_anew(&self, tls: OriginTls) -> Self {
+        Self { open: Arc::clone(&self.open), ..Self::new(Some(tls), self.patience, self.keep_idle) }
+    }
+
     /// Connections that are open, probes' and idle ones among them.
     #[must_use]
     pub fn open(&self) -> u32 {

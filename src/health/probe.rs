@@ -65,7 +65,7 @@ impl EndpointCheck<'_> {
     async fn run(&self, target: &ProbeTarget) -> Result<(), Cause> {
         let Some(address) = target.addr.as_inet() else { return Err(Cause::Closed) };
         let deadline = Instant::now() + self.timeout;
-        let connected = connect(&self.endpoint.origin, *address, self.timeout).await;
+        let connected = connect(&self.endpoint.origin(), *address, self.timeout).await;
         self.endpoint.note_trust(connected.as_ref().err());
         let mut stream = connected?;
         let Check::Http(check) = self.check else { return Ok(()) };

@@ -120,7 +120,7 @@ families! {
     DOWNSTREAM_CONNECTIONS_TOTAL = Counter "downstream_connections_total" ["listener"]
         "Connections of clients that were accepted.";
     DOWNSTREAM_CONNECTIONS_REFUSED = Counter "downstream_connections_refused_total" ["listener", "reason"]
-        "Connections turned away or ended: limit (limits.connections), tls_handshake (it failed or took too long), or for what the client did on it (http2_resets and others).";
+        "Connections turned away or ended: limit (limits.connections), tls_handshake (it failed or took too long), client_certificate (none, or none that is accepted), or for what the client did on it (http2_resets and others).";
     DOWNSTREAM_CONNECTIONS_LIMIT = Gauge "downstream_connections_limit" []
         "The bound on all listeners together (limits.connections).";
     UPSTREAM_CONNECTIONS = Gauge "upstream_connections" ["pool", "node"]
@@ -134,8 +134,10 @@ families! {
     UPSTREAM_FIRST_BYTE = Histogram "upstream_first_byte_seconds" ["pool", "node"]
         "From a request's complete head to the first byte of the backend's response; waiting and connecting included.";
 
-    CERTIFICATE_EXPIRY = Gauge "certificate_expiry_timestamp_seconds" ["listener", "certificate"]
-        "When a listener's certificate expires, in seconds since 1970.";
+    CERTIFICATE_EXPIRY = Gauge "certificate_expiry_timestamp_seconds" ["listener", "pool", "certificate", "kind"]
+        "When a file of certificates needs to be replaced, in seconds since 1970, by the listener or the pool whose it is. kind: certificate (what the edge shows) or ca (whom it trusts).";
+    CERTIFICATE_RELOADS = Counter "certificate_reloads_total" ["listener", "pool", "result"]
+        "How often changed files of certificates, keys and authorities were taken up: ok, or failed, after which those in use are kept.";
     ACCESS_LOG_LINES = Counter "access_log_lines_total" []
         "Lines handed to the access log's writer.";
     ACCESS_LOG_DROPPED = Counter "access_log_dropped_lines_total" []

@@ -61,6 +61,7 @@ pub const REASONS: &[&str] = &[
     "no_route",
     "tls_failed",
     "scheme_disagrees",
+    "misdirected",
     // No node.
     "no_node",
     "persisted_node_down",

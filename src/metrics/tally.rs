@@ -56,6 +56,7 @@ impl ByReason {
 pub const CONNECTION_REFUSALS: &[&str] = &[
     "limit",
     "tls_handshake",
+    "client_certificate",
     "http2_resets",
     "http2_control_frames",
     "http2_head_timeout",

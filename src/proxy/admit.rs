@@ -10,6 +10,7 @@ use crate::engine::handler::{Connection, Step};
 use crate::engine::head::RequestHead;
 use crate::persistence::client_class::{ClassFacts, classify};
 use crate::persistence::cookie::CookieCodec;
+use crate::route::bare_host;
 use std::io::Write;
 
 /// Fields by which a front proxy tells who the client is and what it asked for. What a client says of itself
@@ -65,6 +66,9 @@ pub(super) fn admit(
         context.line = RequestLine::keep(request.method, request.path());
     }
     let listener = context.snapshot.listeners.get(edge.listener);
+    if is_misdirected(connection, host) {
+        return Step::Answer(rescue::misdirected(context));
+    }
     context.route = listener.and_then(|listener| listener.table.find(host, request.path().as_bytes()));
     let Some(route) = context.route.and_then(|index| context.snapshot.routes.get(index)) else {
         return Step::Answer(rescue::no_route(context));
@@ -98,7 +102,53 @@ pub(super) fn admit(
         tally.cookies_refused[refusal as usize].one();
     }
     name_client(connection, request, host, edits);
+    if !context.snapshot.own_fields.is_empty() {
+        tell_subject(context, edge.listener, connection, request, edits);
+    }
     Step::Continue { max_body }
+}
+
+/// Whether a request is for another host than the one whose certificate its client asked to see. An HTTP/1.1 client
+/// opens a connection for one host; one that names two would have rules of the one applied to requests for the other.
+/// RFC 9110 section 7.4: such a request is refused. A client that asked for no name may name any host, and a request
+/// that names none contradicts nothing.
+fn is_misdirected(connection: &Connection, host: &[u8]) -> bool {
+    let Some(tls) = &connection.tls else { return false };
+    let Some(asked) = &tls.server_name else { return false };
+    !host.is_empty() && !bare_host(host).eq_ignore_ascii_case(asked.as_bytes())
+}
+
+/// Takes what a client says in the edge's own fields out, and says it where it is known.
+fn tell_subject(
+    context: &RequestContext,
+    listener: usize,
+    connection: &Connection,
+    request: &RequestHead<'_, '_>,
+    edits: &mut Edits<'_>,
+) {
+    let own = &context.snapshot.own_fields;
+    for (index, field) in request.fields.iter().enumerate() {
+        if own.iter().any(|own| is_read_as(field.name.as_bytes(), own.as_bytes())) {
+            edits.drop_field(index);
+        }
+    }
+    let header =
+        context.snapshot.listeners.get(listener).and_then(|listener| listener.subject_header.as_deref());
+    let subject = connection.tls.as_ref().and_then(|tls| tls.subject.as_deref());
+    if let (Some(header), Some(subject)) = (header, subject) {
+        edits.add(header, subject.as_bytes());
+    }
+}
+
+/// Whether a server may read a field as the one called `known`, which is in lower case. Those that hand fields on as
+/// variables (RFC 3875 section 4.1.18) make an underscore of whatever is no letter and no digit.
+fn is_read_as(name: &[u8], known: &[u8]) -> bool {
+    let same = |(byte, known): (&u8, &u8)| match (byte.is_ascii_alphanumeric(), known.is_ascii_alphanumeric())
+    {
+        (true, true) => byte.to_ascii_lowercase() == *known,
+        (byte, known) => byte == known,
+    };
+    name.len() == known.len() && name.iter().zip(known).all(same)
 }
 
 /// Notes what the choice needs and drops what must not pass, in one walk over the fields.
@@ -177,7 +227,57 @@ fn name_client(connection: &Connection, request: &RequestHead<'_, '_>, host: &[u
 
 #[cfg(test)]
 mod tests {
-    use super::names_client;
+    use super::{Connection, is_misdirected, is_read_as, names_client};
+    use crate::engine::TlsFacts;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_request_for_another_host_than_the_certificates_is_misdirected() {
+        let address = "192.0.2.1:443".parse().unwrap();
+        let connection = |name: Option<&str>| {
+            let facts = TlsFacts { server_name: name.map(Box::from), subject: None };
+            Connection::direct(address, address, Some(Arc::new(facts)))
+        };
+        let misdirected = |asked, host: &str| is_misdirected(&connection(asked), host.as_bytes());
+        for host in ["edge.test", "EDGE.Test", "edge.test:8443", "edge.test.", "edge.test.:443", ""] {
+            assert!(!misdirected(Some("edge.test"), host), "{host}");
+        }
+        for host in [
+            "other.test",
+            "a.edge.test",
+            "test",
+            "192.0.2.1",
+            "[2001:db8::1]:443",
+            "edge.test..",
+            "edge.test:x",
+        ] {
+            assert!(misdirected(Some("edge.test"), host), "{host}");
+            assert!(!misdirected(None, host), "{host}");
+        }
+        assert!(!is_misdirected(&Connection::direct(address, address, None), b"other.test"));
+    }
+
+    #[test]
+    fn a_field_is_known_in_every_spelling_that_a_server_may_read_so() {
+        let known = b"x-client-cert-subject";
+        for name in [
+            "X-Client-Cert-Subject",
+            "x_client_cert_subject",
+            "X-CLIENT_CERT-SUBJECT",
+            "X.Client.Cert.Subject",
+            "x~client!cert-subject",
+        ] {
+            assert!(is_read_as(name.as_bytes(), known), "{name}");
+        }
+        for name in [
+            "X-Client-Cert-Subjects",
+            "X-Client-CertXSubject",
+            "Client-Cert-Subject",
+            "-client-cert-subject-x",
+        ] {
+            assert!(!is_read_as(name.as_bytes(), known), "{name}");
+        }
+    }
 
     #[test]
     fn what_names_a_client_is_known_in_every_spelling() {

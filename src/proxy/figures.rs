@@ -185,7 +185,7 @@ fn pool(samples: &mut Samples, pool: &PoolTargets) {
         samples.count(&names::UPSTREAM_REUSES, &labels, traffic.total(|tally| &tally.reuses));
         samples.durations(&names::UPSTREAM_CONNECT_DURATION, &labels, traffic, |tally| &tally.connect);
         samples.durations(&names::UPSTREAM_FIRST_BYTE, &labels, traffic, |tally| &tally.first_byte);
-        samples.gauge(&names::UPSTREAM_CONNECTIONS, &labels, f64::from(endpoint.origin.open()));
+        samples.gauge(&names::UPSTREAM_CONNECTIONS, &labels, f64::from(endpoint.origin().open()));
         let in_flight = endpoint.backend.live.in_flight();
         samples.gauge(&names::BACKEND_REQUESTS, &labels, f64::from(in_flight));
     }

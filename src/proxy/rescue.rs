@@ -39,6 +39,11 @@ pub(super) fn other_scheme(context: &RequestContext) -> Answer {
     answer(421, "this scheme is not served here", context.request_id, "scheme_disagrees", false)
 }
 
+/// The target is for another host than the connection.
+pub(super) fn misdirected(context: &RequestContext) -> Answer {
+    answer(421, "this host is not served on this connection", context.request_id, "misdirected", false)
+}
+
 /// No node can take the request now.
 pub(super) fn unavailable(context: &RequestContext, reason: &'static str, retry_after: u32) -> Answer {
     let mut answer = answer(503, "no server can take this request now", context.request_id, reason, false);

@@ -232,7 +232,7 @@ fn target(
     }
     let endpoint = targets.endpoint(backend)?;
     let address = endpoint.socket()?;
-    Some(Target { origin: endpoint.origin.clone(), address, connect_within, binding, last })
+    Some(Target { origin: endpoint.origin(), address, connect_within, binding, last })
 }
 
 /// The engine's name for a pool's bindings.
@@ -295,11 +295,12 @@ async fn trial_connect(shared: &Shared, endpoint: &Endpoint, limit: Duration, ke
     let Some(address) = endpoint.socket() else { return };
     // One at a time: a thousand requests that wait must not become a thousand connects.
     let Ok(_turn) = endpoint.trial.try_acquire() else { return };
-    let limit = limit.min(endpoint.origin.patience.connect);
-    if let Ok(stream) = connect(&endpoint.origin, address, limit).await {
+    let origin = endpoint.origin();
+    let limit = limit.min(origin.patience.connect);
+    if let Ok(stream) = connect(&origin, address, limit).await {
         reached(shared, endpoint);
         if keep {
-            keep_idle(&endpoint.origin, address, stream);
+            keep_idle(&origin, address, stream);
         }
     }
 }

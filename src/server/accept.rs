@@ -4,6 +4,7 @@
 //! the task and a clock that is read at every wait, none of which is needed here. TLS is Pingora's.
 
 use super::active::{Active, Place};
+use super::handshake::Protocol;
 use super::opening::{Opened, Opening, Unopened};
 use crate::client_addr::canonical;
 use crate::engine::stream::Downstream;
@@ -109,12 +110,14 @@ impl<H: Handler> Site<H> {
         let (opening, acceptance) = (self.opening.clone(), acceptance.clone());
         tokio::spawn(async move {
             match Box::pin(opening.open(stream, connection, &acceptance)).await {
-                Ok(Opened { stream, connection, http2 }) => {
+                Ok(Opened { stream, connection, protocol }) => {
                     drop(acceptance);
-                    if http2 {
-                        Box::pin(h2::serve(stream, connection, handler, settings, worker)).await;
-                    } else {
-                        serve(stream, connection, handler, settings, worker).await;
+                    match protocol {
+                        Protocol::Http1 => serve(stream, connection, handler, settings, worker).await,
+                        // Boxed: it is larger, and most connections are not.
+                        Protocol::Http2 => {
+                            Box::pin(h2::serve(stream, connection, handler, settings, worker)).await;
+                        }
                     }
                 }
                 Err(Unopened::Refused(reason)) => {

@@ -1,8 +1,8 @@
 //! From configured values to the objects that requests meet.
 
-use super::tls;
-use crate::config::{Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, ProbeCheck, UpstreamTls};
-use crate::engine::upstream::{Origin, OriginTls, Patience};
+use super::tls::{Origins, PoolTls, Secured, TlsListener};
+use crate::config::{Config, ConnectionAuth, NodeAddress, Pool as PoolConfig, ProbeCheck};
+use crate::engine::upstream::{Origin, Patience};
 use crate::health::{Check, HttpCheck, Observed, Probe, Thresholds};
 use crate::id::{Interner, TooManyNames};
 use crate::metrics::PerWorker;
@@ -18,8 +18,6 @@ use crate::snapshot::{
     Snapshot,
 };
 use parking_lot::Mutex;
-use pingora::listeners::tls::Acceptor;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +65,8 @@ pub(super) struct Assembled {
     pub(super) observed: Vec<(Observed, Duration)>,
     /// Addresses to keep resolved.
     pub(super) addresses: Vec<Arc<Address>>,
+    /// The pools that are reached over TLS.
+    pub(super) secured: Vec<Arc<dyn Secured>>,
 }
 
 pub(super) fn assemble(
@@ -87,9 +87,11 @@ pub(super) fn assemble(
     }
     let mut pools = Vec::new();
     let mut observed = Vec::new();
-    let mut secured = HashMap::new();
+    let mut origins = Origins::default();
+    let mut secured: Vec<Arc<dyn Secured>> = Vec::new();
     for (index, pool) in config.pools.iter().enumerate() {
-        let (targets, probes) = assemble_pool(index, pool, &nodes, &addresses, workers, &mut secured)?;
+        let (targets, probes) = assemble_pool(index, pool, &nodes, &addresses, workers, &mut origins)?;
+        secured.extend(secured_pool(pool, &targets, &mut origins)?);
         pools.push(targets);
         observed.extend(probes);
     }
@@ -117,11 +119,10 @@ pub(super) fn assemble(
         groups: groups_traffic(config, workers),
         pools,
         selector,
+        own_fields: own_fields(config),
     };
-    Ok(Assembled { snapshot, observed, addresses })
+    Ok(Assembled { snapshot, observed, addresses, secured })
 }
-
-type Secured = HashMap<UpstreamTls, OriginTls>;
 
 fn assemble_pool(
     index: usize,
@@ -129,7 +130,7 @@ fn assemble_pool(
     nodes: &[Arc<Node>],
     addresses: &[Arc<Address>],
     workers: usize,
-    secured: &mut Secured,
+    origins: &mut Origins,
 ) -> Result<(PoolTargets, Vec<(Observed, Duration)>), AssemblyError> {
     let timeouts = &config.timeouts;
     let patience = Patience {
@@ -146,15 +147,10 @@ fn assemble_pool(
         let node = nodes[backend.node].clone();
         let tls = match &backend.tls {
             None => None,
-            Some(settings) => Some(match secured.get(settings) {
-                Some(known) => known.clone(),
-                None => {
-                    let what = format!("pool {}, node {}", config.name, node.name);
-                    let made = tls::upstream(settings).map_err(|why| AssemblyError::Tls(what, why))?;
-                    secured.insert(settings.clone(), made.clone());
-                    made
-                }
-            }),
+            Some(settings) => {
+                let what = || format!("pool {}, node {}", config.name, node.name);
+                Some(origins.get(settings).map_err(|why| AssemblyError::Tls(what(), why))?)
+            }
         };
         let keep_idle = config.keepalive_connections.div_ceil(workers);
         let check = check(&backend.probe.check);
@@ -199,6 +195,23 @@ fn assemble_pool(
     let tally = Arc::new(PerWorker::new(workers, PoolTally::default));
     let ejecting = Mutex::default();
     Ok((PoolTargets { pool, name, endpoints, traffic, tally, binds, ejecting }, observed))
+}
+
+/// What is to be made anew when the files of a pool change; none without TLS.
+fn secured_pool(
+    config: &PoolConfig,
+    targets: &PoolTargets,
+    origins: &mut Origins,
+) -> Result<Option<Arc<dyn Secured>>, AssemblyError> {
+    let backends = config.backends.iter().zip(&targets.endpoints);
+    let secured: Vec<_> =
+        backends.filter_map(|(backend, endpoint)| Some((backend.tls.clone()?, endpoint.clone()))).collect();
+    if secured.is_empty() {
+        return Ok(None);
+    }
+    let pool = PoolTls::new(&config.name, secured, origins)
+        .map_err(|why| AssemblyError::Tls(format!("pool {}", config.name), why))?;
+    Ok(Some(Arc::new(pool)))
 }
 
 fn check(configured: &ProbeCheck) -> Check {
@@ -267,17 +280,36 @@ fn listener_routes(config: &Config, workers: usize) -> Result<Vec<ListenerRoutes
         let table =
             RouteTable::build(specs.collect()).map_err(|_| AssemblyError::Routes(listener.name.clone()))?;
         let tally = Arc::new(PerWorker::new(workers, ListenerTally::default));
-        listeners.push(ListenerRoutes { name: listener.name.as_str().into(), table, tally });
+        let name = listener.name.as_str().into();
+        let subject_header = subject_header(listener).map(Box::from);
+        listeners.push(ListenerRoutes { name, table, subject_header, tally });
     }
     Ok(listeners)
 }
 
+fn subject_header(listener: &crate::config::Listener) -> Option<&str> {
+    listener.tls.as_ref()?.clients.as_ref()?.subject_header.as_deref()
+}
+
+/// The fields of all listeners: two of them may lead to the same backend, which cannot tell by which a request came.
+fn own_fields(config: &Config) -> Vec<Box<str>> {
+    let mut fields: Vec<Box<str>> = config
+        .listeners
+        .iter()
+        .filter_map(subject_header)
+        .map(|name| name.to_ascii_lowercase().into())
+        .collect();
+    fields.sort_unstable();
+    fields.dedup();
+    fields
+}
+
 /// What accepts TLS on the listeners that speak it.
-pub(super) fn acceptors(config: &Config) -> Result<Vec<Option<Arc<Acceptor>>>, AssemblyError> {
+pub(super) fn acceptors(config: &Config) -> Result<Vec<Option<Arc<TlsListener>>>, AssemblyError> {
     let make = |listener: &crate::config::Listener| match &listener.tls {
         None => Ok(None),
-        Some(tls) => tls::acceptor(tls, listener.http2)
-            .map(Some)
+        Some(tls) => TlsListener::new(listener, tls)
+            .map(|made| Some(Arc::new(made)))
             .map_err(|why| AssemblyError::Tls(format!("listener {}", listener.name), why)),
     };
     config.listeners.iter().map(make).collect()

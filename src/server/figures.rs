@@ -1,6 +1,6 @@
 //! What the edge as a whole tells at a scrape: its farm, its bounds, its certificates.
 
-use super::tls;
+use super::tls::Secured;
 use super::vitals::EdgeVitals;
 use crate::admin::Vitals;
 use crate::config::Config;
@@ -8,32 +8,23 @@ use crate::metrics::names::{self, Family};
 use crate::metrics::{Samples, Source};
 use crate::pool::{AdminState, DownCause, Fitness};
 use crate::snapshot::Endpoint;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Tells the figures that are not counted for requests.
 pub(super) struct EdgeFigures {
     vitals: EdgeVitals,
     connections: usize,
-    /// Listener, file, and when it expires.
-    certificates: Vec<(String, String, i64)>,
+    secured: Vec<Arc<dyn Secured>>,
 }
 
 impl EdgeFigures {
-    pub(super) fn new(config: &Config, vitals: EdgeVitals) -> Self {
-        let certificate = |listener: &crate::config::Listener| {
-            let file = &listener.tls.as_ref()?.certificates.first()?.certificate;
-            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            Some((listener.name.clone(), name, tls::expiry(file)?))
-        };
-        Self {
-            vitals,
-            connections: config.limits.connections,
-            certificates: config.listeners.iter().filter_map(certificate).collect(),
-        }
+    pub(super) fn new(config: &Config, vitals: EdgeVitals, secured: Vec<Arc<dyn Secured>>) -> Self {
+        Self { vitals, connections: config.limits.connections, secured }
     }
 }
 
-const FAMILIES: [&Family; 15] = [
+const FAMILIES: [&Family; 16] = [
     &names::BUILD_INFO,
     &names::READY,
     &names::GROUP_NODES,
@@ -49,6 +40,7 @@ const FAMILIES: [&Family; 15] = [
     &names::PROBE_DURATION,
     &names::DOWNSTREAM_CONNECTIONS_LIMIT,
     &names::CERTIFICATE_EXPIRY,
+    &names::CERTIFICATE_RELOADS,
 ];
 
 impl Source for EdgeFigures {
@@ -60,8 +52,8 @@ impl Source for EdgeFigures {
         samples.gauge(&names::BUILD_INFO, &[env!("CARGO_PKG_VERSION")], 1.0);
         samples.flag(&names::READY, &[], self.vitals.ready().is_ok());
         samples.gauge(&names::DOWNSTREAM_CONNECTIONS_LIMIT, &[], self.connections as f64);
-        for (listener, certificate, expires) in &self.certificates {
-            samples.gauge(&names::CERTIFICATE_EXPIRY, &[listener, certificate], *expires as f64);
+        for secured in &self.secured {
+            certificates(samples, &**secured);
         }
         let shared = &self.vitals.shared;
         let now = shared.clock.refresh().mono;
@@ -92,6 +84,24 @@ impl Source for EdgeFigures {
                 samples.gauge(&names::GROUP_POOL, &[group.name(), &pool.name], 1.0);
             }
         }
+    }
+}
+
+/// What is made of files: when they expire, and how often they were read again. Nothing for a pool that trusts the
+/// system's authorities and shows no certificate.
+fn certificates(samples: &mut Samples, secured: &dyn Secured) {
+    if secured.files().is_empty() {
+        return;
+    }
+    let told = secured.told();
+    let (listener, pool) = (&*told.listener, &*told.pool);
+    for expiry in told.expiries().iter() {
+        let labels = [listener, pool, &*expiry.file, expiry.kind.as_str()];
+        samples.gauge(&names::CERTIFICATE_EXPIRY, &labels, expiry.at as f64);
+    }
+    for (result, count) in [("ok", &told.reloads), ("failed", &told.failures)] {
+        let labels = [listener, pool, result];
+        samples.count(&names::CERTIFICATE_RELOADS, &labels, count.load(Ordering::Relaxed));
     }
 }
 

@@ -15,6 +15,7 @@ mod admin_port;
 mod assemble;
 mod figures;
 mod groups;
+mod handshake;
 mod listen;
 mod offline;
 mod opening;
@@ -41,8 +42,9 @@ use log::{info, warn};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
+use tls::{Reloading, Secured};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use vitals::{EdgeVitals, Heartbeats};
 use worker::Workers;
 
@@ -105,6 +107,8 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let live = LiveState::default();
     let assembled = assemble::assemble(config, &live, threads).map_err(StartError::Assembly)?;
     let acceptors = assemble::acceptors(config).map_err(StartError::Assembly)?;
+    let listeners = acceptors.iter().flatten().map(|listener| Arc::clone(listener) as Arc<dyn Secured>);
+    let secured: Vec<Arc<dyn Secured>> = listeners.chain(assembled.secured).collect();
     let wanted: Vec<listen::Wanted<'_>> =
         config.listeners.iter().map(|listener| (listener.name.as_str(), &*listener.bind)).collect();
     let sockets = listen::bind(&wanted, threads).map_err(StartError::Bind)?;
@@ -130,19 +134,23 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         }
         tokio::spawn(resolve::keep_resolved(assembled.addresses, stopping.clone()));
         tokio::spawn(sweep_pins(shared.clone(), stopping.clone()));
+        let reloading = Reloading::new(secured.iter().cloned());
+        let reload = reloading.asked();
+        tokio::spawn(reloading.run(stopping.clone()));
         let active = Active::new("limits.connections", config.limits.connections, None);
         let beat = Arc::new(Heartbeats::new(clock.clone(), threads));
         let mut workers = Workers::start(config, &shared, &acceptors, sockets, &active, &stopping, &beat)
             .map_err(StartError::System)?;
         if let Some((port, token)) = admin_port {
             let vitals = EdgeVitals { shared: shared.clone(), beat, stopping: stopping.clone() };
-            let admin = Admin::new(registry(config, &shared, vitals.clone()), vitals.clone(), vitals, token);
+            let admin =
+                Admin::new(registry(config, &shared, vitals.clone(), secured), vitals.clone(), vitals, token);
             workers.start_admin(config, port, admin).map_err(StartError::System)?;
         }
         workers.announce();
         tokio::spawn(announce_ready(shared.clone(), stopping.clone()));
         tokio::spawn(groups::watch(shared.clone(), stopping.clone()));
-        signals.wait_for_stop(&shared).await;
+        signals.wait_for_stop(&shared, &reload).await;
         info!(
             "stopping: no new connections, waiting up to {:?} for requests in flight",
             config.shutdown_grace
@@ -196,10 +204,15 @@ fn prepare_admin(config: &Config) -> Result<Option<(AdminPort, Option<Token>)>, 
 }
 
 /// Everybody who has figures to tell.
-fn registry(config: &Config, shared: &Arc<Shared>, vitals: EdgeVitals) -> Registry {
+fn registry(
+    config: &Config,
+    shared: &Arc<Shared>,
+    vitals: EdgeVitals,
+    secured: Vec<Arc<dyn Secured>>,
+) -> Registry {
     let registry = Registry::new();
     registry.add(Figures::new(shared.clone(), config.limits.waiting));
-    registry.add(figures::EdgeFigures::new(config, vitals));
+    registry.add(figures::EdgeFigures::new(config, vitals, secured));
     registry
 }
 
@@ -244,13 +257,17 @@ impl Signals {
         }
     }
 
-    async fn wait_for_stop(&mut self, shared: &Shared) {
+    async fn wait_for_stop(&mut self, shared: &Shared, reload: &Notify) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hang_up.recv() => {
-                    warn!("SIGHUP: this version cannot reload its configuration, restart it instead");
+                    info!(
+                        "SIGHUP: certificates, keys and authorities are read again; for any other change of the \
+                         configuration restart the edge"
+                    );
+                    reload.notify_one();
                 }
                 _ = self.reopen.recv() => {
                     if let Some(log) = &shared.access_log {

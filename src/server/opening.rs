@@ -1,12 +1,12 @@
 //! What a connection goes through between being accepted and its first request.
 
 use super::accept::Acceptance;
+use super::handshake::{Protocol, Shaken, shake_hands};
+use super::tls::TlsListener;
+use crate::engine::Connection;
 use crate::engine::stream::Downstream;
-use crate::engine::{Connection, TlsFacts};
 use log::debug;
-use pingora::listeners::tls::Acceptor;
 use pingora::protocols::l4::stream::Stream as L4Stream;
-use pingora::protocols::{ALPN, Ssl};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -15,8 +15,7 @@ use tokio::net::TcpStream;
 pub(super) struct Opened {
     pub(super) stream: Downstream,
     pub(super) connection: Connection,
-    /// HTTP/2 was agreed on (RFC 7301).
-    pub(super) http2: bool,
+    pub(super) protocol: Protocol,
 }
 
 /// Why a connection did not become ready.
@@ -30,7 +29,7 @@ pub(super) enum Unopened {
 /// What every connection of a socket has to go through.
 #[derive(Clone)]
 pub(super) struct Opening {
-    pub(super) acceptor: Option<Arc<Acceptor>>,
+    pub(super) tls: Option<Arc<TlsListener>>,
     /// How long each step may take.
     pub(super) limit: Duration,
 }
@@ -38,7 +37,7 @@ pub(super) struct Opening {
 impl Opening {
     /// Whether connections are ready as they are.
     pub(super) fn is_open(&self) -> bool {
-        self.acceptor.is_none()
+        self.tls.is_none()
     }
 
     /// Makes a connection ready.
@@ -50,36 +49,20 @@ impl Opening {
     ) -> Result<Opened, Unopened> {
         let mut stopping = acceptance.stopping.clone();
         let steps = async {
-            let Some(acceptor) = &self.acceptor else { return Ok((Downstream::Plain(stream), false)) };
-            let (stream, facts, http2) = shake_hands(acceptor, stream, self.limit).await.map_err(|why| {
+            let Some(tls) = &self.tls else { return Ok((Downstream::Plain(stream), Protocol::Http1)) };
+            let shaken = shake_hands(tls, L4Stream::from(stream), self.limit).await;
+            let Shaken { stream, facts, protocol } = shaken.map_err(|unshaken| {
                 // Whoever sends garbage must not be able to fill the log.
-                debug!("TLS handshake with {} failed: {why}", connection.peer);
-                Unopened::Refused("tls_handshake")
+                debug!("TLS handshake with {} failed: {}", connection.peer, unshaken.why);
+                Unopened::Refused(unshaken.reason)
             })?;
             connection.tls = Some(Arc::new(facts));
-            Ok((stream, http2))
+            Ok((stream, protocol))
         };
-        let (stream, http2) = tokio::select! {
-            stream = steps => stream?,
+        let (stream, protocol) = tokio::select! {
+            opened = steps => opened?,
             _ = stopping.wait_for(|stopping| *stopping) => return Err(Unopened::Stopping),
         };
-        Ok(Opened { stream, connection, http2 })
-    }
-}
-
-/// Carries out the TLS handshake within `limit`.
-async fn shake_hands(
-    acceptor: &Acceptor,
-    stream: TcpStream,
-    limit: Duration,
-) -> Result<(Downstream, TlsFacts, bool), String> {
-    let handshake = Box::pin(acceptor.tls_handshake(L4Stream::from(stream)));
-    match tokio::time::timeout(limit, handshake).await {
-        Ok(Ok(stream)) => {
-            let http2 = stream.selected_alpn_proto() == Some(ALPN::H2);
-            Ok((Downstream::Tls(Box::new(stream)), TlsFacts::default(), http2))
-        }
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("not done within {limit:?}")),
+        Ok(Opened { stream, connection, protocol })
     }
 }

@@ -5,6 +5,7 @@ use super::active::Active;
 use super::admin_port::AdminPort;
 use super::listen::Bound;
 use super::opening::Opening;
+use super::tls::TlsListener;
 use super::vitals::Heartbeats;
 use super::{event, event_aside};
 use crate::admin::Admin;
@@ -17,7 +18,6 @@ use crate::metrics::PerWorker;
 use crate::metrics::tally::ListenerTally;
 use crate::proxy::{Edge, Shared};
 use log::{error, info};
-use pingora::listeners::tls::Acceptor;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -82,7 +82,7 @@ impl Workers {
     pub(super) fn start(
         config: &Config,
         shared: &Arc<Shared>,
-        acceptors: &[Option<Arc<Acceptor>>],
+        secured: &[Option<Arc<TlsListener>>],
         bound: Vec<Bound>,
         active: &Active,
         stopping: &watch::Receiver<bool>,
@@ -104,7 +104,7 @@ impl Workers {
                     handler: Arc::new(Edge { listener, worker, shared: shared.clone() }),
                     settings: settings[listener].clone(),
                     opening: Opening {
-                        acceptor: acceptors[listener].clone(),
+                        tls: secured[listener].clone(),
                         limit: settings[listener].head_timeout,
                     },
                     tally: snapshot.listeners[listener].tally.clone(),
@@ -153,7 +153,7 @@ impl Workers {
                     address,
                     handler: handler.clone(),
                     settings: settings.clone(),
-                    opening: Opening { acceptor: None, limit: settings.head_timeout },
+                    opening: Opening { tls: None, limit: settings.head_timeout },
                     tally: tally.clone(),
                 };
                 let accepting =

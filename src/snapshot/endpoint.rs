@@ -4,9 +4,10 @@
 
 use super::Address;
 use crate::clock::{Micros, Millis};
-use crate::engine::upstream::{ConnectError, Origin};
+use crate::engine::upstream::{ConnectError, Origin, OriginTls};
 use crate::pool::ejection::{RequestFailure, Streak, TooMany};
 use crate::pool::{Backend, DownCause, Fitness, Health};
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -46,6 +47,13 @@ pub struct EndpointTally {
     pub ejections_spared: AtomicU64,
 }
 
+/// What connections to a backend have in common. Only what TLS is made of can change.
+#[derive(Debug)]
+enum Reach {
+    Plain(Arc<Origin>),
+    Secured(ArcSwap<Origin>),
+}
+
 /// How a backend is reached, and what connecting to it has shown.
 #[derive(Debug)]
 pub struct Endpoint {
@@ -53,8 +61,7 @@ pub struct Endpoint {
     pub name: Arc<str>,
     /// The backend.
     pub backend: Arc<Backend>,
-    /// What connections to it have in common.
-    pub origin: Arc<Origin>,
+    origin: Reach,
     /// Where its node is.
     pub address: Arc<Address>,
     /// What takes it out of service.
@@ -89,7 +96,10 @@ impl Endpoint {
         Self {
             name: format!("{pool}/{}", backend.node.name).into(),
             backend,
-            origin,
+            origin: match origin.tls {
+                None => Reach::Plain(origin),
+                Some(_) => Reach::Secured(ArcSwap::new(origin)),
+            },
             address,
             rules,
             tally: EndpointTally::default(),
@@ -101,6 +111,22 @@ impl Endpoint {
             doubt: Notify::new(),
             ejected: Notify::new(),
             trial: Semaphore::new(1),
+        }
+    }
+
+    /// What connections to it have in common, as they are made now.
+    #[must_use]
+    pub fn origin(&self) -> Arc<Origin> {
+        match &self.origin {
+            Reach::Plain(origin) => Arc::clone(origin),
+            Reach::Secured(origin) => origin.load_full(),
+        }
+    }
+
+    /// New connections to it are secured like this from now on; nothing for a backend that is reached without TLS.
+    pub fn secure_anew(&self, tls: OriginTls) {
+        if let Reach::Secured(origin) = &self.origin {
+            origin.store(Arc::new(origin.load().secured_anew(tls)));
         }
     }
 

@@ -1,12 +1,19 @@
 //! TLS on both sides.
 
+mod backends;
+mod certificates;
+mod clients;
+mod misdirected;
+mod reload;
+mod visitor;
+
 use crate::support::PATIENCE;
 use crate::support::client::{Client, all_but_the_one_closed, get, once};
 use crate::support::edge::{Edge, Keys, command, finish, said, stopped, write};
 use crate::support::farm::single;
 use crate::support::http::{Wire, answer};
 use crate::support::origin::{Conn, Origin};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
 use rustix::process::Signal;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -43,13 +50,39 @@ impl Authority {
 
     /// A certificate for a name; its files are `NAME.pem` and `NAME.key`.
     fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
-        let key = KeyPair::generate().unwrap();
+        self.issue_as(name, KeyPair::generate().unwrap(), name, |params| {
+            params.distinguished_name.push(DnType::CommonName, name);
+        })
+    }
+
+    /// A certificate for a name and a key, changed by `change`; its files are `FILE.pem` and `FILE.key`.
+    fn issue_as(
+        &self,
+        file: &str,
+        key: KeyPair,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> (rcgen::Certificate, KeyPair) {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
+        params.distinguished_name = DistinguishedName::new();
+        change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        write(self.folder.path(), &format!("{name}.pem"), &certificate.pem());
-        write(self.folder.path(), &format!("{name}.key"), &key.serialize_pem());
+        write(self.folder.path(), &format!("{file}.pem"), &certificate.pem());
+        write(self.folder.path(), &format!("{file}.key"), &key.serialize_pem());
         (certificate, key)
+    }
+
+    /// The files of a certificate and its key, as a configuration names them.
+    fn pair(&self, file: &str) -> String {
+        let (certificate, key) = (self.path(&format!("{file}.pem")), self.path(&format!("{file}.key")));
+        format!("certificate: \"{certificate}\", key: \"{key}\"")
+    }
+
+    /// Puts a certificate and its key in the place of another's, as a tool that renews them does.
+    fn replace(&self, file: &str, by: &str) {
+        for end in ["pem", "key"] {
+            std::fs::rename(self.path(&format!("{by}.{end}")), self.path(&format!("{file}.{end}"))).unwrap();
+        }
     }
 
     /// An origin that speaks TLS under a name and tells the name it was asked for.
@@ -115,6 +148,11 @@ fn curl(edge: &Edge, authority: &Authority, arguments: &[&str]) -> std::process:
         .args(arguments)
         .arg(format!("https://mim.test:{port}/page"));
     finish(&mut curl)
+}
+
+/// A configuration whose listener speaks TLS. `tls`: the inside of the YAML flow mapping.
+fn over_tls(yaml: &str, tls: &str) -> String {
+    yaml.replacen("\"127.0.0.1:0\"", &format!("\"127.0.0.1:0\", tls: {{ {tls} }}"), 1)
 }
 
 /// The configuration of a listener that speaks TLS as `mim.test`.

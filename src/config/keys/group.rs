@@ -169,7 +169,6 @@ pub(in crate::config) static KEYS: Key<List<File>> = section(
     "keys",
     List {
         of: File("expected a file of cookie keys"),
-        most: None,
         expected: "expected a list of key files; make one with `identity-edge keys new cookie-keys.txt`",
     },
     "Key files, made with `identity-edge keys new`. The first key of the first file signs, all open. Required where by is cookie or auto.",

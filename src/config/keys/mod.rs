@@ -4,10 +4,12 @@
 //! `docs/configuration.md` explains them, held to what is here by a test.
 
 pub(super) mod group;
+pub(super) mod limits;
 pub(super) mod listener;
 pub(super) mod node;
 pub(super) mod pool;
 pub(super) mod probe;
+pub(super) mod response;
 pub(super) mod rest;
 pub(super) mod route;
 
@@ -26,7 +28,7 @@ pub(super) static ROOT: Section = Section {
         &route::ROUTES,
         &rest::ADMIN,
         &rest::LOG,
-        &rest::LIMITS,
+        &limits::LIMITS,
         &rest::SHUTDOWN,
         &rest::SESSION_STORE,
         &rest::FEDERATION,

@@ -1,16 +1,16 @@
 //! `pools`.
 
-use super::super::pools::{CONNECTION_AUTH, server_name};
+use super::super::pools::{CONNECTION_AUTH, PROXY_PROTOCOLS, server_name};
 use super::super::roles::{ROLES, by_role};
 use super::super::scalar::show_duration;
 use super::super::shape::{
-    Either, File, Key, Lasting, List, Map, Name, Named, NotBuilt, Number, OrNull, Section, Switch, Text,
-    Word, dependent, number, optional, required, section,
+    Either, File, Key, Lasting, List, Map, Name, Named, Number, OrNull, Section, Switch, Text, Word,
+    dependent, number, optional, required, section,
 };
 use super::super::show::word;
 use super::super::{ConnectionAuth, Role, pattern};
 use super::probe::PROBE;
-use super::{DAY, MILLISECOND};
+use super::{DAY, HOUR, MILLISECOND};
 use std::time::Duration;
 
 pub(in crate::config) static POOLS: Key<Named> = required(
@@ -26,6 +26,7 @@ pub(in crate::config) static POOL: Section = Section {
         &ROLE,
         &PORT,
         &TLS,
+        &PROXY_PROTOCOL,
         &PROBE_OF_POOL,
         &NODES,
         &EJECTION,
@@ -55,12 +56,19 @@ pub(in crate::config) static TLS: Key<OrNull<Map>> = dependent(
     "TLS towards the nodes; null is plain HTTP.",
 );
 
+pub(in crate::config) static PROXY_PROTOCOL: Key<Word<bool>> = optional(
+    "proxy_protocol",
+    Word(&PROXY_PROTOCOLS),
+    "off",
+    "Whether connections to the nodes begin with a PROXY header, of version 2, that names the client.",
+);
+
 pub(in crate::config) static PROBE_OF_POOL: Key<Map> =
     section("probe", Map(&PROBE), "How the health of the pool's nodes is found out.");
 
 pub(in crate::config) static NODES: Key<List<Either<Name, Map>>> = required(
     "nodes",
-    List { of: Either(Name("node"), Map(&POOL_NODE)), most: None, expected: "expected a list of nodes" },
+    List { of: Either(Name("node"), Map(&POOL_NODE)), expected: "expected a list of nodes" },
     "Names of nodes, or mappings with what is different for a node; each node once.",
 );
 
@@ -84,11 +92,15 @@ pub(in crate::config) static SLOW_START: Key<Lasting> = optional(
     "A node that came back starts with a tenth of its share of new clients and reaches all of it after so long.",
 );
 
-pub(in crate::config) static MAX_REQUESTS: Key<NotBuilt> =
-    optional("max_requests", NotBuilt(&["null"]), "null", "Requests in flight to each node.");
+pub(in crate::config) static MAX_REQUESTS: Key<OrNull<Number<u32>>> = optional(
+    "max_requests",
+    OrNull(number(1..=1_000_000)),
+    "null",
+    "Requests in flight to each node; null is no bound.",
+);
 
 pub(in crate::config) static QUEUE: Key<Map> =
-    section("queue", Map(&WAITING), "Requests that wait for a node that is full.");
+    section("queue", Map(&WAITING), "Requests that wait for a node that is full, by max_requests.");
 
 pub(in crate::config) static KEEPALIVE_CONNECTIONS: Key<Number<usize>> = optional(
     "keepalive_connections",
@@ -121,7 +133,7 @@ fn as_in_pool() -> String {
 pub(in crate::config) static UPSTREAM_TLS: Section = Section {
     name: "upstream_tls",
     expected: "expected a mapping with server_name, ca, verify, or null for none",
-    keys: &[&SERVER_NAME, &CA, &VERIFY],
+    keys: &[&SERVER_NAME, &CA, &VERIFY, &CERTIFICATE, &PRIVATE_KEY],
 };
 
 pub(in crate::config) static SERVER_NAME: Key<Text<String>> = dependent(
@@ -148,6 +160,20 @@ pub(in crate::config) static VERIFY: Key<Switch> = optional(
     Switch,
     "true",
     "Whether the nodes' certificates are checked. Without it, whoever can stand between the edge and the node reads everything.",
+);
+
+pub(in crate::config) static CERTIFICATE: Key<OrNull<File>> = optional(
+    "certificate",
+    OrNull(File("expected a PEM file of certificates, or null for none")),
+    "null",
+    "PEM file of the edge's own certificate, the leaf first, for nodes that ask for one. Only together with key.",
+);
+
+pub(in crate::config) static PRIVATE_KEY: Key<OrNull<File>> = optional(
+    "key",
+    OrNull(File("expected a PEM file of the certificate's private key, or null for none")),
+    "null",
+    "PEM file of the private key of certificate.",
 );
 
 pub(in crate::config) static EJECTED: Section = Section {
@@ -210,8 +236,16 @@ pub(in crate::config) static WAITING: Section = Section {
     keys: &[&LENGTH, &TIMEOUT],
 };
 
-pub(in crate::config) static LENGTH: Key<NotBuilt> =
-    optional("length", NotBuilt(&["0"]), "0", "The most requests that wait.");
+pub(in crate::config) static LENGTH: Key<Number<usize>> = optional(
+    "length",
+    number(0..=1_000_000),
+    "0",
+    "The most requests that wait for each node; those beyond are answered 503.",
+);
 
-pub(in crate::config) static TIMEOUT: Key<NotBuilt> =
-    optional("timeout", NotBuilt(&["0s"]), "0s", "How long a request waits.");
+pub(in crate::config) static TIMEOUT: Key<Lasting> = optional(
+    "timeout",
+    Lasting(Duration::ZERO..=HOUR),
+    "0s",
+    "How long a request waits; then it is answered 503.",
+);

@@ -1,8 +1,9 @@
 //! `probe`, of a pool and of a node.
 
 use super::super::pattern;
-use super::super::probe::{NOT_AMONG_HEADERS, field_text, host_and_port, method, path_and_query, show_range};
+use super::super::probe::{NOT_AMONG_HEADERS, field_text, host_and_port, method, path_and_query};
 use super::super::roles::by_role;
+use super::super::scalar::show_statuses;
 use super::super::shape::{
     Empty, Entries, Key, Lasting, LongText, Map, Number, OneOrSeveral, OrNull, Section, Statuses, Text,
     dependent, number, optional, section,
@@ -124,7 +125,7 @@ pub(in crate::config) static BODY: Key<OrNull<LongText>> =
 pub(in crate::config) static EXPECT: Key<OneOrSeveral<Statuses>> = dependent(
     "expect",
     OneOrSeveral(Statuses { least: 200, most: 599 }),
-    || by_role(|role| role.http_probe().expect.iter().map(show_range).collect::<Vec<_>>().join(" and ")),
+    || by_role(|role| role.http_probe().expect.iter().map(show_statuses).collect::<Vec<_>>().join(" and ")),
     "The statuses that are accepted: a status, a range, or a list of them.",
 );
 

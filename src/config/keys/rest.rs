@@ -1,11 +1,11 @@
-//! `admin`, `log`, `limits`, `shutdown`, and the sections whose features this version does not have.
+//! `admin`, `log`, `shutdown`, and the sections whose features this version does not have.
 
 use super::super::LogFormat;
 use super::super::rest::{FORMATS, LEVELS};
 use super::super::shape::{
-    File, Key, Lasting, Map, NotBuilt, Number, OrNull, Section, Size, Text, Word, number, optional, section,
+    File, Key, Lasting, Map, NotBuilt, OrNull, Section, Text, Word, optional, section,
 };
-use super::{DAY, HOUR, MILLISECOND, socket_address};
+use super::{DAY, socket_address};
 use log::LevelFilter;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -68,50 +68,6 @@ pub(in crate::config) static FORMAT: Key<Word<LogFormat>> = optional(
     Word(&FORMATS),
     "json",
     "How a line looks: an object of JSON, or key=value without what is null.",
-);
-
-pub(in crate::config) static LIMITS: Key<Map> =
-    section("limits", Map(&BOUNDS), "Bounds on what clients may take.");
-
-pub(in crate::config) static BOUNDS: Section = Section {
-    name: "limits",
-    expected: "expected a mapping with request_header_bytes, header_timeout, connections",
-    keys: &[&REQUEST_HEADER_BYTES, &HEADER_TIMEOUT, &CONNECTIONS, &REQUESTS_PER_CONNECTION, &WAITING],
-};
-
-pub(in crate::config) static REQUEST_HEADER_BYTES: Key<Size> = optional(
-    "request_header_bytes",
-    Size(1 << 10..=16 << 20),
-    "128KiB",
-    "The largest request head; Kerberos tokens are large.",
-);
-
-pub(in crate::config) static HEADER_TIMEOUT: Key<Lasting> = optional(
-    "header_timeout",
-    Lasting(MILLISECOND..=HOUR),
-    "10s",
-    "For a whole request head from its first byte, and for that byte on a new connection.",
-);
-
-pub(in crate::config) static CONNECTIONS: Key<Number<usize>> = optional(
-    "connections",
-    number(1..=10_000_000),
-    "20000",
-    "Client connections in all; those beyond are closed at once.",
-);
-
-pub(in crate::config) static REQUESTS_PER_CONNECTION: Key<Number<u64>> = optional(
-    "requests_per_connection",
-    number(1..=1_000_000_000),
-    "10000",
-    "After so many requests the connection is closed behind the response.",
-);
-
-pub(in crate::config) static WAITING: Key<Number<usize>> = optional(
-    "waiting",
-    number(0..=10_000_000),
-    "1000",
-    "Requests that wait for a node; those beyond are answered 503.",
 );
 
 pub(in crate::config) static SHUTDOWN: Key<Map> = section("shutdown", Map(&STOP), "How the process ends.");

@@ -3,19 +3,37 @@
 use super::super::pattern;
 use super::super::read::GROUP;
 use super::super::routes::{host, name, path};
-use super::super::shape::{Key, List, Map, Name, OrNull, Section, Size, Text, dependent, optional, required};
+use super::super::shape::{
+    Key, Lasting, List, Map, Name, Number, OrNull, Section, Size, Text, dependent, number, optional, required,
+};
+use super::limits::{IPV4_PREFIX, IPV6_PREFIX};
+use super::response::{ERROR_PAGES, HSTS, REDIRECT, RESPONSE_HEADERS};
+use super::{HOUR, SECOND};
 use crate::route::HostPattern;
 
 pub(in crate::config) static ROUTES: Key<List<Map>> = required(
     "routes",
-    List { of: Map(&ROUTE), most: None, expected: "expected a list of at least one route" },
+    List { of: Map(&ROUTE), expected: "expected a list of at least one route" },
     "What goes where. The order never matters: an exact host before the longest *.suffix before any host; among those the longest path.",
 );
 
 pub(in crate::config) static ROUTE: Section = Section {
     name: "route",
     expected: "expected a mapping with listener, host, path, pool, persistence",
-    keys: &[&NAME, &LISTENER, &HOST, &PATH, &POOL, &PERSISTENCE, &MAX_BODY],
+    keys: &[
+        &NAME,
+        &LISTENER,
+        &HOST,
+        &PATH,
+        &POOL,
+        &REDIRECT,
+        &PERSISTENCE,
+        &MAX_BODY,
+        &RATE,
+        &RESPONSE_HEADERS,
+        &HSTS,
+        &ERROR_PAGES,
+    ],
 };
 
 pub(in crate::config) static NAME: Key<Text<String>> = dependent(
@@ -57,8 +75,12 @@ pub(in crate::config) static PATH: Key<Text<String>> = optional(
     "The path: /a serves /a and /a/b, not /ab.",
 );
 
-pub(in crate::config) static POOL: Key<Name> =
-    required("pool", Name("pool"), "Where it goes: the name of a pool.");
+pub(in crate::config) static POOL: Key<Name> = dependent(
+    "pool",
+    Name("pool"),
+    || "none, so that it is required where there is no redirect".into(),
+    "Where it goes: the name of a pool.",
+);
 
 pub(in crate::config) static PERSISTENCE: Key<OrNull<Name>> = optional(
     "persistence",
@@ -69,3 +91,22 @@ pub(in crate::config) static PERSISTENCE: Key<OrNull<Name>> = optional(
 
 pub(in crate::config) static MAX_BODY: Key<OrNull<Size>> =
     optional("max_body", OrNull(Size(0..=1 << 40)), "null", "The largest request body; null is no limit.");
+
+pub(in crate::config) static RATE: Key<OrNull<Map>> = optional(
+    "rate",
+    OrNull(Map(&RATED)),
+    "null",
+    "How many requests of one client are taken in a time; those beyond are answered 429. null is no limit.",
+);
+
+pub(in crate::config) static RATED: Section = Section {
+    name: "rate",
+    expected: "expected a mapping with requests, per, ipv4_prefix, ipv6_prefix, or null for no limit",
+    keys: &[&REQUESTS, &PER, &IPV4_PREFIX, &IPV6_PREFIX],
+};
+
+pub(in crate::config) static REQUESTS: Key<Number<u32>> =
+    required("requests", number(1..=1_000_000), "Requests of one client that are taken in the time.");
+
+pub(in crate::config) static PER: Key<Lasting> =
+    optional("per", Lasting(SECOND..=HOUR), "1s", "The time in which they are counted.");

@@ -98,9 +98,8 @@ impl<'a> Mapping<'a> {
                 let is_null = accepted.contains(&"null") && value.is_null();
                 is_off || is_null || (text != "null" && accepted.contains(&text.as_str()))
             }
-            RawKind::List(items) => items.is_empty() && accepted.contains(&"[]"),
             RawKind::Mapping(entries) => entries.is_empty() && accepted.contains(&"{}"),
-            RawKind::Empty => false,
+            RawKind::List(_) | RawKind::Empty => false,
         };
         if !fits {
             value.error(&key.expected());

@@ -46,7 +46,6 @@ impl Shape for Named {
 /// A list with at least one element.
 pub(in crate::config) struct List<S> {
     pub(in crate::config) of: S,
-    pub(in crate::config) most: Option<u64>,
     pub(in crate::config) expected: &'static str,
 }
 
@@ -56,16 +55,28 @@ impl<S: Shape> Shape for List<S> {
     }
 
     fn schema(&self, definitions: &mut Definitions) -> Object {
-        let mut schema = list(self.of.schema(definitions));
-        if let Some(most) = self.most {
-            schema.put("maxItems", most.into());
-        }
-        schema
+        list(self.of.schema(definitions))
     }
 }
 
 fn list(items: Object) -> Object {
     Object::from([("type", "array".into()), ("minItems", 1.into()), ("items", items.into())])
+}
+
+/// A list, perhaps without an element.
+pub(in crate::config) struct Several<S> {
+    pub(in crate::config) of: S,
+    pub(in crate::config) expected: &'static str,
+}
+
+impl<S: Shape> Shape for Several<S> {
+    fn expected(&self) -> String {
+        self.expected.into()
+    }
+
+    fn schema(&self, definitions: &mut Definitions) -> Object {
+        Object::from([("type", "array".into()), ("items", self.of.schema(definitions).into())])
+    }
 }
 
 /// A value, or a list of at least one.
@@ -218,7 +229,6 @@ impl Shape for NotBuilt {
 
     fn schema(&self, _: &mut Definitions) -> Object {
         match self.0 {
-            ["[]"] => Object::from([("type", "array".into()), ("maxItems", 0.into())]),
             ["{}"] => Empty.schema(&mut Definitions::default()),
             words => {
                 let no = words.iter().any(|word| matches!(*word, "off" | "false"));
@@ -243,7 +253,7 @@ impl Shape for NotBuilt {
 }
 
 /// A word in quotes, and what YAML takes it for without.
-fn spellings(word: &str) -> Vec<Json> {
+pub(super) fn spellings(word: &str) -> Vec<Json> {
     if word == "null" {
         return vec![Json::Null];
     }

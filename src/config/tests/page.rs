@@ -13,9 +13,10 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The tables of keys: the heading or label above each, and the section that it explains.
-const TABLES: [(&str, &str); 17] = [
+const TABLES: [(&str, &str); 24] = [
     ("## listeners", "listener"),
     ("### listeners: tls", "listener_tls"),
+    ("### listeners: limits", "listener_limits"),
     ("## nodes", "node"),
     ("## persistence", "group"),
     ("### persistence: source_ip", "source_ip"),
@@ -23,18 +24,25 @@ const TABLES: [(&str, &str); 17] = [
     ("## pools", "pool"),
     ("`tls`:", "upstream_tls"),
     ("`timeouts`, each `1ms` to `1d`:", "timeouts"),
+    ("### pools: queue", "queue"),
     ("### pools: probe", "probe"),
     ("#### probe: http", "http_probe"),
     ("### pools: ejection", "ejection"),
     ("## routes", "route"),
+    ("### routes: rate", "rate"),
+    ("### routes: response_headers", "response_headers"),
+    ("### routes: hsts", "hsts"),
     ("## admin", "admin"),
     ("## log", "log"),
     ("## limits", "limits"),
+    ("### limits: connections_per_client", "connections_per_client"),
+    ("### limits: http2", "http2_limits"),
     ("## shutdown", "shutdown"),
 ];
 
 /// Sections that are explained in a line of another's table, or in the block of what this version does not have.
-const IN_PASSING: [&str; 6] = ["certificate", "pool_node", "access_log", "queue", "session_store", "state"];
+const IN_PASSING: [&str; 7] =
+    ["certificate", "pool_node", "access_log", "redirect", "listener_http2_limits", "session_store", "state"];
 
 fn page() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md")).unwrap()

@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value, json};
 use std::collections::BTreeSet;
 
 /// What only `check` finds: a case passes the schema if every line of it has one of these in it.
-const CHECK_ALONE: [&str; 35] = [
+const CHECK_ALONE: [&str; 45] = [
     // What the environment gives.
     "the environment has no variable",
     "expected } behind the variable's name",
@@ -28,6 +28,7 @@ const CHECK_ALONE: [&str; 35] = [
     "not the key of the certificate",
     "no key file",
     "no token",
+    "expected HTML in UTF-8",
     // Names that lead nowhere.
     "no such listener",
     "no such node",
@@ -44,6 +45,16 @@ const CHECK_ALONE: [&str; 35] = [
     "browsers drop such a cookie",
     "a pool without a role has none of its own",
     "Windows authenticates connections",
+    "expected client_ca beside it",
+    "expected its key beside it",
+    "expected its certificate beside it",
+    "expected either pool or redirect",
+    "or redirect: https instead of it",
+    "beside redirect: no node answers",
+    "one page for each status",
+    "expected whole seconds",
+    // Underscores that stand for hyphens.
+    "client_subject_header: X_Forwarded_For",
     // Sections that contradict each other.
     " binds ",
     "a tie with",
@@ -187,7 +198,7 @@ fn whatever_is_read_fits() {
         "", "1", "0009", "on", "Off", "no", "auto", "none", "null", "GET", "two", "mim.pem", "a b", "é", "${PORT}", "$${",
         "0s", "1ms", "090s", "1d", "400d", "401d", "1024", "64KiB", "1TiB", "2 MiB", "stdout", "/", "/a", "/a/", "/a?b", "/a;b",
         "x.test", "X_1.test:80", "*.x.test", "*", "10.0.0.2", "::1", "[::1]", "[::1]:9", "127.0.0.1:9", "200-299", "299-200",
-        [], ["two"], ["127.0.0.1:9"], [204, "200-399"], {}, { "a": "b" }, { "::1": "two" }, { "tcp": {} }, { "to": "off" }
+        [], ["two"], ["Server"], { "404": "sorry.html" }, { "limit": 3 }, { "https": 1 }, ["127.0.0.1:9"], [204, "200-399"], {}, { "a": "b" }, { "::1": "two" }, { "tcp": {} }, { "to": "off" }
     ]);
     let mut found = Vec::new();
     places(&whole, "", &mut found);

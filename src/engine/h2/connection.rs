@@ -85,13 +85,14 @@ pub async fn serve<H: Handler>(
         Ok(None) => {}
         Err(()) => shared.handler.ended(&shared.connection, End::Protocol.reason()),
     }
-    if let Some(end) = notes.end() {
+    let end = notes.end();
+    if let Some(end) = end {
         shared.handler.ended(&shared.connection, end.reason());
-        if end != End::Stalled {
-            linger(io.into_inner(), &deadline).await;
-        }
-    } else {
+    }
+    if end == Some(End::Stalled) {
         drop(io);
+    } else {
+        linger(io.into_inner(), &deadline).await;
     }
     // The connection is not over before its requests are: they are still counted and written down.
     while requests.join_next().await.is_some() {}
@@ -342,8 +343,8 @@ fn put_head(
     })
 }
 
-/// Reads a little of what still comes before the connection is closed: a reset for unread bytes could overtake the
-/// news why.
+/// Reads a little of what still comes until the client closes as well: a reset for what is unread, or for what it has
+/// yet to say, could overtake what was sent.
 async fn linger(mut stream: Downstream, deadline: &Deadline) {
     let mut block = vec![0; 16 * 1024];
     let mut read = 0;

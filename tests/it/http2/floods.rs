@@ -145,17 +145,15 @@ fn busy_clients_are_no_flood() {
     drive(async {
         let mut client = Connection::open(&identity, edge.address("web")).await;
         for _ in 0..20 {
-            let mut futures = Vec::new();
+            let mut responses = tokio::task::JoinSet::new();
             for _ in 0..100 {
-                futures.push(client.ask(super::get("/page")).await);
+                responses.spawn(super::Response::of(client.ask(super::get("/page")).await));
             }
-            for future in futures {
-                assert_eq!(super::Response::of(future).await.unwrap().body.len(), 50_000);
+            for response in responses.join_all().await {
+                assert_eq!(response.unwrap().body.len(), 50_000);
             }
         }
     });
-    assert_eq!(
-        edge.metrics().find("downstream_connections_refused_total", &[("reason", "http2_control_frames")]),
-        None
-    );
+    let refused = edge.metrics().find("downstream_connections_refused_total", &[]);
+    assert!(refused.is_none_or(|count| count == 0.0), "{refused:?}");
 }

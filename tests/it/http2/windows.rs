@@ -1,19 +1,20 @@
 //! Authentication that belongs to a connection cannot be had over a shared one.
 
 use super::tools::curl;
-use super::{Connection, Identity, Response, counted, drive, edge, get};
+use super::{Connection, Identity, Response, counted, drive, edge, get, name};
 use crate::support::edge::said;
 use crate::support::http::answer;
 use crate::support::origin::Origin;
 use h2::Reason;
 use http::HeaderValue;
+use rustls::ClientConnection;
 
 /// Asks for authentication in the way of IIS; `/public` needs none.
 fn iis() -> Origin {
     Origin::start(|mut conn| {
         let mut known = false;
         while let Some(request) = conn.request() {
-            known |= request.head.value("authorization").is_some_and(|value| value.len() > 40);
+            known |= request.head.value("authorization").is_some_and(|value| value.len() > 100);
             conn.send(match request.head.target() {
                 "/public" => answer("200 OK", "", b"everybody"),
                 _ if known => answer("200 OK", "", b"somebody"),
@@ -57,6 +58,23 @@ fn a_challenge_is_not_passed_on_and_credentials_go_nowhere() {
         .any(|request| request.head.value("authorization").is_some_and(|value| !value.starts_with("Basic")));
     assert!(!with_credentials, "nothing was sent upstream");
     counted(&edge, "request_failures_total", &[("reason", "http_1_1_required")], 3.0);
+}
+
+#[test]
+fn listeners_in_front_of_windows_do_not_offer_it() {
+    let (identity, origin) = (Identity::new(), iis());
+    for (pool, protocol) in [
+        ("connection_auth: always,", &b"http/1.1"[..]),
+        ("role: mim_portal, tls: null, connection_auth: auto,", b"http/1.1"),
+        ("connection_auth: auto,", b"h2"),
+    ] {
+        let edge = edge(&identity, &origin, pool, "");
+        let both = identity.client(&["h2", "http/1.1"]);
+        let mut tcp = std::net::TcpStream::connect(edge.address("web")).unwrap();
+        let mut session = ClientConnection::new(both, name()).unwrap();
+        session.complete_io(&mut tcp).unwrap();
+        assert_eq!(session.alpn_protocol(), Some(protocol), "{pool}");
+    }
 }
 
 #[test]

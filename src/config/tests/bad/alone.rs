@@ -42,7 +42,7 @@ pub(super) const KEYS: &str = r##"
 - bind:
 + zzz:
 2:8: listeners.web.bind: missing, expected an address and port such as 0.0.0.0:443, or a list of them
-2:10: listeners.web.zzz: unknown key, expected bind, tls, http2, proxy_protocol, trusted_proxies, client_header or keepalive
+2:10: listeners.web.zzz: unknown key, expected bind, tls, http2, proxy_protocol, trusted_proxies, client_header, keepalive, limits or error_pages
 
 - a: { address: 10.0.0.1 }
 + a: { address: 10.0.0.1, address: 10.0.0.2 }
@@ -126,22 +126,30 @@ pub(super) const LISTENERS: &str = r##"
 2:45: listeners.web.keepalive: 120, expected a duration from 1s to 1d, such as 30s
 
 - web: { bind: "127.0.0.1:8080" }
-+ web: { bind: "127.0.0.1:8080", http2: on }
-2:41: listeners.web.http2: on, not supported by this version, expected auto or off
++ web: { bind: "127.0.0.1:8080", http2: always, proxy_protocol: on, client_header: X-Real-IP }
+2:41: listeners.web.http2: always, expected auto, on or off
+2:65: listeners.web.proxy_protocol: on, expected off, accept or require
+2:84: listeners.web.client_header: X-Real-IP, expected X-Forwarded-For or Forwarded
 
 - web: { bind: "127.0.0.1:8080" }
-+ web: { bind: "127.0.0.1:8080", proxy_protocol: accept, trusted_proxies: [10.0.0.0/8], client_header: Forwarded }
-2:50: listeners.web.proxy_protocol: accept, not supported by this version, expected off
-2:75: listeners.web.trusted_proxies: a list, not supported by this version, expected []
-2:104: listeners.web.client_header: Forwarded, not supported by this version, expected null
++ web: { bind: "127.0.0.1:8080", trusted_proxies: 10.0.0.0/8 }
+2:51: listeners.web.trusted_proxies: 10.0.0.0/8, expected a list of addresses or prefixes such as 10.0.0.0/8
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", trusted_proxies: [10.0.0.1/8, 10.0.0.0/33, lb.example.com, null, 10.0.0.0/8, "::ffff:10.0.0.0/104"] }
+2:52: listeners.web.trusted_proxies[0]: 10.0.0.1/8, bits behind the prefix length are set; expected an address or prefix such as 10.0.0.0/8
+2:64: listeners.web.trusted_proxies[1]: 10.0.0.0/33, the prefix length is no number from 0 to 32 (IPv4) or 128 (IPv6); expected an address or prefix such as 10.0.0.0/8
+2:77: listeners.web.trusted_proxies[2]: lb.example.com, no IP address; expected an address or prefix such as 10.0.0.0/8
+2:93: listeners.web.trusted_proxies[3]: null, expected an address or prefix such as 10.0.0.0/8
+2:111: listeners.web.trusted_proxies[5]: ::ffff:10.0.0.0/104, expected each prefix once
 
 - web: { bind: "127.0.0.1:8080" }
 + web: { bind: "127.0.0.1:8080", tls: { certificates: [] } }
-2:55: listeners.web.tls.certificates: an empty list, expected a list with one certificate and its key
+2:55: listeners.web.tls.certificates: an empty list, expected a list of certificates with their keys
 
 - web: { bind: "127.0.0.1:8080" }
-+ web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem, key: mim.key }, { certificate: other.pem, key: other.key } ] } }
-2:55: listeners.web.tls.certificates: several certificates, not supported by this version, expected one
++ web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem, key: mim.key }, { certificate: other.pem, key: mim.key } ] } }
+2:128: listeners.web.tls.certificates[1].key: mim.key, not the key of the certificate, expected the one it was issued for
 
 - web: { bind: "127.0.0.1:8080" }
 + web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem } ] } }
@@ -176,8 +184,97 @@ pub(super) const LISTENERS: &str = r##"
 
 - web: { bind: "127.0.0.1:8080" }
 + web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem, key: mim.key } ], min_version: "1.3", client_ca: ca.pem } }
-2:112: listeners.web.tls.min_version: 1.3, not supported by this version, expected 1.2
-2:130: listeners.web.tls.client_ca: ca.pem, not supported by this version, expected null
+2:130: listeners.web.tls.client_ca: ca.pem, no such file
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem, key: mim.key } ], min_version: 1.1 } }
+2:112: listeners.web.tls.min_version: 1.1, expected 1.2 or 1.3
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem, key: mim.key } ], client_ca: mim.key, client_certificate: optional, client_subject_header: "a b" } }
+2:110: listeners.web.tls.client_ca: mim.key, no certificate in the file, expected PEM with BEGIN CERTIFICATE
+2:139: listeners.web.tls.client_certificate: optional, expected required or requested
+2:172: listeners.web.tls.client_subject_header: a b, expected a field's name: letters, digits and !#$%&'*+-.^_`|~, or null for none
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem, key: mim.key } ], client_certificate: required, client_subject_header: X-Subject } }
+2:119: listeners.web.tls.client_certificate: required, expected client_ca beside it: without authorities no client is asked for a certificate
+2:152: listeners.web.tls.client_subject_header: X-Subject, expected client_ca beside it: without authorities no client is asked for a certificate
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem, key: mim.key } ], client_ca: null, client_certificate: requested, client_subject_header: null } }
+2:136: listeners.web.tls.client_certificate: requested, expected client_ca beside it: without authorities no client is asked for a certificate
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem, key: mim.key } ], client_ca: mim.pem, client_subject_header: Content-Length } }
+2:142: listeners.web.tls.client_subject_header: Content-Length, expected another field: this one is part of how HTTP requests are framed, and the edge sets it
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem, key: mim.key } ], client_ca: mim.pem, client_subject_header: x-forwarded-user } }
+2:142: listeners.web.tls.client_subject_header: x-forwarded-user, expected another field: this one tells nodes who the client is and what it asked for, and the edge sets it so
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem, key: mim.key } ], client_ca: mim.pem, client_subject_header: X_Forwarded_For } }
+2:142: listeners.web.tls.client_subject_header: X_Forwarded_For, expected another field: this one tells nodes who the client is and what it asked for, and the edge sets it so
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", tls: { certificates: [ { certificate: mim.pem, key: mim.key } ], client_ca: mim.pem, client_subject_header: Authorization } }
+2:142: listeners.web.tls.client_subject_header: Authorization, expected another field: requests have a meaning for this one, and the edge drops what clients send under the name that is given here
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", limits: { request_header_bytes: 1, request_headers: 129, header_timeout: 0s, connections: 0, requests_per_connection: 0, body_rate: fast, waiting: 1 } }
+2:66: listeners.web.limits.request_header_bytes: 1, expected a size from 1KiB to 16MiB, such as 64KiB
+2:86: listeners.web.limits.request_headers: 129, expected 1..=128
+2:107: listeners.web.limits.header_timeout: 0s, expected a duration from 1ms to 1h, such as 30s
+2:124: listeners.web.limits.connections: 0, expected 1..=10000000
+2:152: listeners.web.limits.requests_per_connection: 0, expected 1..=1000000000
+2:166: listeners.web.limits.body_rate: fast, expected a size from 0 to 1GiB, such as 64KiB
+2:172: listeners.web.limits.waiting: unknown key, expected request_header_bytes, request_headers, header_timeout, connections, connections_per_client, requests_per_connection, body_rate or http2
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", limits: { connections_per_client: 5, http2: { streams: 0, resets: 0, control_frames: 1000001, pings: 1 } } }
+2:68: listeners.web.limits.connections_per_client: 5, expected a mapping with limit, ipv4_prefix, ipv6_prefix, or null for no bound
+2:89: listeners.web.limits.http2.streams: 0, expected 1..=1000
+2:100: listeners.web.limits.http2.resets: 0, expected 1..=1000000
+2:119: listeners.web.limits.http2.control_frames: 1000001, expected 1..=1000000
+2:128: listeners.web.limits.http2.pings: unknown key, expected streams, resets or control_frames
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", limits: { connections_per_client: { ipv4_prefix: 33, ipv6_prefix: 129 }, http2: null } }
+2:68: listeners.web.limits.connections_per_client.limit: missing, expected 1..=10000000
+2:83: listeners.web.limits.connections_per_client.ipv4_prefix: 33, expected 0..=32
+2:100: listeners.web.limits.connections_per_client.ipv6_prefix: 129, expected 0..=128
+2:114: listeners.web.limits.http2: null, expected a mapping with streams, resets, control_frames
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", error_pages: { 404: none.html, 399: lost.html, 500-600: lost.html, 50x: lost.html, 504-502: lost.html } }
+2:54: listeners.web.error_pages.404: none.html, no such file
+2:70: listeners.web.error_pages.399: 399, expected a status or a range within 400 to 599, such as 404 or 502-504
+2:90: listeners.web.error_pages.500-600: 500-600, expected a status or a range within 400 to 599, such as 404 or 502-504
+2:106: listeners.web.error_pages.50x: 50x, expected a status or a range within 400 to 599, such as 404 or 502-504
+2:126: listeners.web.error_pages.504-502: 504-502, expected 502-504, the lower status first
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", error_pages: { 500-504: sorry.html, 502: lost.html, 499-500: lost.html, 504-505: none.html, 505: lost.html } }
+2:75: listeners.web.error_pages.502: 502, expected one page for each status, and 500-504 has one for some of them
+2:95: listeners.web.error_pages.499-500: 499-500, expected one page for each status, and 500-504 has one for some of them
+2:115: listeners.web.error_pages.504-505: 504-505, expected one page for each status, and 500-504 has one for some of them
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", error_pages: { 404: blank.html, 500: large.html, 501: bytes.html, 502: ., 503: null, 504: full.html } }
+2:54: listeners.web.error_pages.404: blank.html, empty, expected HTML in UTF-8
+2:71: listeners.web.error_pages.500: large.html, larger than 64 KiB, expected a smaller page
+2:88: listeners.web.error_pages.501: bytes.html, no text, expected HTML in UTF-8
+2:105: listeners.web.error_pages.502: ., cannot be read: not a file
+2:113: listeners.web.error_pages.503: null, expected an HTML file of at most 64 KiB
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", error_pages: { 404: blank.html } }
+2:54: listeners.web.error_pages.404: blank.html, empty, expected HTML in UTF-8
+
+- web: { bind: "127.0.0.1:8080" }
++ web: { bind: "127.0.0.1:8080", error_pages: sorry.html }
+2:47: listeners.web.error_pages: sorry.html, expected a mapping of statuses such as 404 or 502-504 to HTML files
 
 "##;
 

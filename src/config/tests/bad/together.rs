@@ -106,12 +106,29 @@ pub(super) const POOLS: &str = r##"
 11:60: pools.site.nodes[3]: a, expected each node once in a pool
 
 - role: none, nodes: [a, b], port: 80
-+ role: none, nodes: [a, b], port: 80, max_requests: 10, queue: { length: 5, timeout: 1s }, slow_start: -1s, keepalive_connections: many
-11:62: pools.site.max_requests: 10, not supported by this version, expected null
-11:83: pools.site.queue.length: 5, not supported by this version, expected 0
-11:95: pools.site.queue.timeout: 1s, not supported by this version, expected 0s
++ role: none, nodes: [a, b], port: 80, max_requests: 0, queue: { length: -5, timeout: 2h }, slow_start: -1s, keepalive_connections: many
+11:62: pools.site.max_requests: 0, expected 1..=1000000
+11:82: pools.site.queue.length: -5, expected 0..=1000000
+11:95: pools.site.queue.timeout: 2h, expected a duration from 0s to 1h, such as 30s
 11:113: pools.site.slow_start: -1s, expected a duration from 0s to 1d, such as 30s
 11:141: pools.site.keepalive_connections: many, expected 0..=1000000
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 80, proxy_protocol: v1, queue: 5
+11:64: pools.site.proxy_protocol: v1, expected off or v2
+11:75: pools.site.queue: 5, expected a mapping with length and timeout
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 443, tls: { server_name: x.test, certificate: mim.pem, key: other.key }
+11:104: pools.site.tls.key: other.key, not the key of the certificate, expected the one it was issued for
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, b], port: 443, tls: { server_name: x.test, certificate: mim.pem }
+11:90: pools.site.tls.certificate: mim.pem, expected its key beside it
+
+- role: none, nodes: [a, b], port: 80
++ role: none, nodes: [a, { node: b, tls: { key: mim.key, certificate: null } }], port: 443, tls: { server_name: x.test, certificate: mim.pem, key: mim.key }
+11:57: pools.site.nodes[1].tls.key: mim.key, expected its certificate beside it
 
 - role: none, nodes: [a, b], port: 80
 + role: none, nodes: [a, b], port: 80, timeouts: { connect: 0s, raed: 1s }, ejection: { for: 0s }
@@ -146,7 +163,7 @@ pub(super) const ROUTES: &str = r##"
 - listener: web, host: site.test, pool: site, persistence: ck
 + host: site.test
 14:5: routes[1].listener: missing, expected the name of a listener
-14:5: routes[1].pool: missing, expected the name of a pool
+14:5: routes[1].pool: missing, expected the name of a pool, or redirect: https instead of it
 
 - listener: web, host: site.test, pool: site, persistence: ck
 + listener: web, host: "site.test:80", pool: site, persistence: ck
@@ -160,6 +177,133 @@ pub(super) const ROUTES: &str = r##"
 + listener: web, host: site.test, path: /x/, pool: site, max_body: 1MB
 14:45: routes[1].path: /x/, expected a path that starts with a slash and does not end with one, without a query
 14:72: routes[1].max_body: 1MB, expected a size from 0 to 1024GiB, such as 64KiB
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, redirect: null
+14:5: routes[1].pool: missing, expected the name of a pool, or redirect: https instead of it
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, redirect: https
+14:45: routes[1].pool: site, expected either pool or redirect: a redirect goes to no pool
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, redirect: https, persistence: ck, max_body: 1MiB
+14:69: routes[1].persistence: ck, expected no persistence beside redirect: no node answers these requests
+14:83: routes[1].max_body: 1MiB, expected no max_body beside redirect: no node answers these requests
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, redirect: http
+14:49: routes[1].redirect: http, expected https, { https: PORT } for another port than 443, or null for none
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, redirect: { https: 0 }
+14:58: routes[1].redirect.https: 0, expected 1..=65535
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, redirect: { http: 80 }
+14:49: routes[1].redirect.https: missing, expected 1..=65535
+14:51: routes[1].redirect.http: unknown key, did you mean https?
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: SOAP.test, redirect: https
+14:5: routes[1]: soap.test/, a tie with routes[0], expected another listener, host or path
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, rate: { requests: 0, per: 999ms, ipv4_prefix: 33, ipv6_prefix: 129 }
+14:69: routes[1].rate.requests: 0, expected 1..=1000000
+14:77: routes[1].rate.per: 999ms, expected a duration from 1s to 1h, such as 30s
+14:97: routes[1].rate.ipv4_prefix: 33, expected 0..=32
+14:114: routes[1].rate.ipv6_prefix: 129, expected 0..=128
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, rate: { requests: 1000001, per: 61m, burst: 5 }
+14:69: routes[1].rate.requests: 1000001, expected 1..=1000000
+14:83: routes[1].rate.per: 61m, expected a duration from 1s to 1h, such as 30s
+14:88: routes[1].rate.burst: unknown key, expected requests, per, ipv4_prefix or ipv6_prefix
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, rate: 100
+14:57: routes[1].rate: 100, expected a mapping with requests, per, ipv4_prefix, ipv6_prefix, or null for no limit
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, rate: {}
+14:57: routes[1].rate.requests: missing, expected 1..=1000000
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, response_headers: { remove: [Content-Length, Proxy-Authenticate, "a b", Set-Cookie, Server, SERVER, X-One, null], set: { x-one: a } }
+14:80: routes[1].response_headers.remove[0]: Content-Length, expected another field: it says where the message ends, and the edge sets it as the body needs it
+14:96: routes[1].response_headers.remove[1]: Proxy-Authenticate, expected another field: it belongs to one connection, and the edge sets it for each of its own
+14:116: routes[1].response_headers.remove[2]: a b, expected a field's name: letters, digits and !#$%&'*+-.^_`|~
+14:123: routes[1].response_headers.remove[3]: Set-Cookie, expected another field: it carries the sessions of nodes and the persistence cookie
+14:143: routes[1].response_headers.remove[5]: SERVER, expected each field once
+14:151: routes[1].response_headers.remove[6]: X-One, expected each field once: x-one is set, which takes out what the node said
+14:158: routes[1].response_headers.remove[7]: null, expected a field's name: letters, digits and !#$%&'*+-.^_`|~
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, response_headers: { remove: Server, set: [], add: {} }
+14:79: routes[1].response_headers.remove: Server, expected a list of fields' names
+14:92: routes[1].response_headers.set: a list, expected a mapping of fields' names to their values
+14:96: routes[1].response_headers.add: unknown key, expected remove or set
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, response_headers: { set: { Transfer-Encoding: x, connection: x, Keep-Alive: x, Upgrade: x, Trailer: x, TE: x } }
+14:97: routes[1].response_headers.set.Transfer-Encoding: Transfer-Encoding, expected another field: it says where the message ends, and the edge sets it as the body needs it
+14:112: routes[1].response_headers.set.connection: connection, expected another field: it belongs to one connection, and the edge sets it for each of its own
+14:127: routes[1].response_headers.set.Keep-Alive: Keep-Alive, expected another field: it belongs to one connection, and the edge sets it for each of its own
+14:139: routes[1].response_headers.set.Upgrade: Upgrade, expected another field: it belongs to one connection, and the edge sets it for each of its own
+14:151: routes[1].response_headers.set.Trailer: Trailer, expected another field: it says where the message ends, and the edge sets it as the body needs it
+14:158: routes[1].response_headers.set.TE: TE, expected another field: it belongs to one connection, and the edge sets it for each of its own
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, response_headers: { set: { Date: x, Age: x, Location: x, WWW-Authenticate: x, Authentication-Info: x, Persistent-Auth: x, Set_Cookie: x } }
+14:84: routes[1].response_headers.set.Date: Date, expected another field: caches and clients reckon from the time that the node tells in it
+14:92: routes[1].response_headers.set.Age: Age, expected another field: caches tell in it how old a response is
+14:105: routes[1].response_headers.set.Location: Location, expected another field: redirects lead where it says
+14:126: routes[1].response_headers.set.WWW-Authenticate: WWW-Authenticate, expected another field: signing in is made of it, and no user would get in without it as it is
+14:150: routes[1].response_headers.set.Authentication-Info: Authentication-Info, expected another field: signing in is made of it, and no user would get in without it as it is
+14:170: routes[1].response_headers.set.Persistent-Auth: Persistent-Auth, expected another field: signing in is made of it, and no user would get in without it as it is
+14:185: routes[1].response_headers.set.Set_Cookie: Set_Cookie, expected another field: it carries the sessions of nodes and the persistence cookie
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, response_headers: { set: { Content-Type: x, Content-Encoding: x, Vary: x, Sec-WebSocket-Accept: x, HTTP2-Settings: x } }
+14:92: routes[1].response_headers.set.Content-Type: Content-Type, expected another field: it tells what the node's body is, which the edge passes as it is
+14:113: routes[1].response_headers.set.Content-Encoding: Content-Encoding, expected another field: it tells what the node's body is, which the edge passes as it is
+14:122: routes[1].response_headers.set.Vary: Vary, expected another field: without what the node says in it, caches mix up the responses of users
+14:147: routes[1].response_headers.set.Sec-WebSocket-Accept: Sec-WebSocket-Accept, expected another field: a WebSocket opens with what the node says here
+14:166: routes[1].response_headers.set.HTTP2-Settings: HTTP2-Settings, expected another field: it belongs to one connection, and the edge sets it for each of its own
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, response_headers: { set: { strict-transport-security: max-age=1 } }
+14:105: routes[1].response_headers.set.strict-transport-security: strict-transport-security, expected hsts beside response_headers, which says the same to TLS clients alone
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, response_headers: { set: { "X: y": a, X-One: "a\nb", X-Two: "é", X-Three: " a", X-Four: "a\t", X-Five: null, X-Six: a, x-six: b } }
+14:76: routes[1].response_headers.set: X: y, expected a field's name: letters, digits and !#$%&'*+-.^_`|~
+14:96: routes[1].response_headers.set.X-One: a\nb, expected visible ASCII characters, with spaces and tabs only between them
+14:111: routes[1].response_headers.set.X-Two: é, expected visible ASCII characters, with spaces and tabs only between them
+14:125: routes[1].response_headers.set.X-Three:  a, expected visible ASCII characters, with spaces and tabs only between them
+14:139: routes[1].response_headers.set.X-Four: a\t, expected visible ASCII characters, with spaces and tabs only between them
+14:154: routes[1].response_headers.set.X-Five: null, expected visible ASCII characters, with spaces and tabs only between them
+14:177: routes[1].response_headers.set.x-six: x-six, expected each field once, and X-Six is the same
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, hsts: { max_age: 3651d, include_subdomains: maybe, preload: 2 }
+14:68: routes[1].hsts.max_age: 3651d, expected a duration from 0s to 3650d, such as 30s
+14:95: routes[1].hsts.include_subdomains: maybe, expected true or false
+14:111: routes[1].hsts.preload: 2, expected true or false
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, hsts: { max_age: 1500ms }
+14:68: routes[1].hsts.max_age: 1500ms, expected whole seconds, such as 365d
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, hsts: true
+14:57: routes[1].hsts: true, expected a mapping with max_age, include_subdomains, preload, or null for none
+
+- listener: web, host: site.test, pool: site, persistence: ck
++ listener: web, host: site.test, pool: site, error_pages: { 200: lost.html, 404: none.html }
+14:71: routes[1].error_pages.200: 200, expected a status or a range within 400 to 599, such as 404 or 502-504
+14:87: routes[1].error_pages.404: none.html, no such file
 
 - listener: web, host: site.test, pool: site, persistence: ck
 + listener: web, host: SOAP.test, pool: site, persistence: ck
@@ -186,6 +330,23 @@ pub(super) const REST: &str = r##"
 3:52: limits.header_timeout: 10, expected a duration from 1ms to 1h, such as 30s
 3:69: limits.connections: 0, expected 1..=10000000
 3:81: limits.waiting: -1, expected 0..=10000000
+
+- nodes:
++ limits: { request_headers: 0, body_rate: 2GiB, connections_per_client: { limit: 0 }, http2: { streams: 1001, resets: -1, control_frames: many } }
++ nodes:
+3:28: limits.request_headers: 0, expected 1..=128
+3:42: limits.body_rate: 2GiB, expected a size from 0 to 1GiB, such as 64KiB
+3:81: limits.connections_per_client.limit: 0, expected 1..=10000000
+3:104: limits.http2.streams: 1001, expected 1..=1000
+3:118: limits.http2.resets: -1, expected 1..=1000000
+3:138: limits.http2.control_frames: many, expected 1..=1000000
+
+- nodes:
++ limits: { connections_per_client: {}, requests_per_connection: 0, http2: on }
++ nodes:
+3:35: limits.connections_per_client.limit: missing, expected 1..=10000000
+3:64: limits.requests_per_connection: 0, expected 1..=1000000000
+3:74: limits.http2: on, expected a mapping with streams, resets, control_frames
 
 - nodes:
 + shutdown: { grace: forever }
