@@ -7,7 +7,7 @@ demo:
 	cargo run --locked --quiet -- demo
 
 test:
-	@tests/needs cmake curl gss-ntlmssp haproxy nginx openssl prometheus python3 python3-venv slowhttptest
+	@tests/needs cmake curl gss-ntlmssp h2load haproxy nghttp nginx openssl prometheus python3 python3-venv slowhttptest
 	@tests/venv
 	tests/run
 

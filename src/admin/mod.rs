@@ -167,7 +167,7 @@ impl Handler for Admin {
 
     fn attempted(&self, _context: &mut (), _end: BackendEnd, _sent: Instant) {}
 
-    fn unused(&self, _connection: &Connection) {}
+    fn ended(&self, _connection: &Connection, _reason: &'static str) {}
 
     fn end(&self, _context: &mut (), _summary: &Summary) {}
 }

@@ -76,6 +76,12 @@ impl Client {
         Self { stream, buffer: first, deadline, bound: Vec::new(), owned: Vec::new() }
     }
 
+    /// Whether other requests share the client's connection: this one is one of its streams.
+    #[inline]
+    pub(super) fn is_multiplexed(&self) -> bool {
+        matches!(self.stream, Downstream::H2(_))
+    }
+
     /// Gives a buffer back that holds nothing.
     pub(super) fn forget_empty_buffer(&mut self) {
         if self.buffer.as_ref().is_some_and(Buffer::is_empty) {
@@ -275,6 +281,21 @@ impl Client {
     /// Drops the connection so that the client notices that something is missing.
     pub(super) fn abort(self) {
         self.stream.abort();
+    }
+
+    /// When the stream is dropped, its client is asked to send the request over HTTP/1.1.
+    pub(super) fn ask_for_http11(&mut self) {
+        if let Downstream::H2(stream) = &mut self.stream {
+            stream.ask_for_http11();
+        }
+    }
+
+    /// Ends a stream of HTTP/2 whose response is out: its connection's task sends what is left.
+    pub(super) fn end(mut self) {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        if !matches!(Pin::new(&mut self.stream).poll_shutdown(&mut context), Poll::Ready(Ok(()))) {
+            self.stream.abort();
+        }
     }
 
     /// Ends the writing side. False if that failed.

@@ -97,8 +97,9 @@ struct Broken {
 impl<H: Handler> Exchange<'_, H> {
     /// Carries the request out, whose body may be as long as `max_body`.
     pub(super) async fn carry_out(&mut self, client: &mut Client, max_body: Option<u64>) -> After {
+        let multiplexed = client.is_multiplexed();
         let Some(buffer) = client.buffer.as_mut() else { return After::Abort };
-        let mut upload = Upload::new(self.facts.framing, max_body);
+        let mut upload = Upload::new(self.facts.framing, max_body).with_trailers(multiplexed);
         let ready = match upload.prepare(buffer, self.head) {
             Ok(ready) => ready,
             Err(fault) => return Box::pin(self.fail(client, &Failure::Body(fault), None)).await,
@@ -124,6 +125,9 @@ impl<H: Handler> Exchange<'_, H> {
                 }
             };
             self.bound |= target.binding.is_some();
+            if self.bound && multiplexed {
+                return Box::pin(self.fail(client, &Failure::Http11Required, None)).await;
+            }
             let (mut upstream, reused) = match self.reach(client, &target, resend).await {
                 Ok(reached) => reached,
                 Err(Some(failure)) => {
@@ -160,7 +164,7 @@ impl<H: Handler> Exchange<'_, H> {
             }
             self.summary.retries += 1;
             again = Some(target);
-            upload = Upload::new(self.facts.framing, max_body);
+            upload = Upload::new(self.facts.framing, max_body).with_trailers(multiplexed);
             if let Some(buffer) = client.buffer.as_mut() {
                 // It was judged before and has not changed.
                 let _ = upload.prepare(buffer, self.head);
@@ -248,6 +252,10 @@ impl<H: Handler> Exchange<'_, H> {
             Failure::ClientGone => return After::Abort,
             // Nothing of this request was sent; what was answered before must still arrive whole.
             Failure::BoundClosed | Failure::ClientChanged => return After::Close,
+            Failure::Http11Required => {
+                client.ask_for_http11();
+                return After::Abort;
+            }
             _ => {}
         }
         let mut answer = self.handler.rescue(self.context, failure);

@@ -174,6 +174,9 @@ pub enum Failure {
     /// A trusted proxy sends the request of one client over a connection on which another one may have
     /// authenticated.
     ClientChanged,
+    /// The request would have to have an upstream connection of its own for the whole life of its client's, which
+    /// serves others as well (RFC 9113 section 7, HTTP_1_1_REQUIRED).
+    Http11Required,
 }
 
 impl Failure {
@@ -191,6 +194,7 @@ impl Failure {
             Self::UpstreamTimeout => "upstream_timeout",
             Self::BoundClosed => "bound_connection_closed",
             Self::ClientChanged => "client_changed",
+            Self::Http11Required => "http_1_1_required",
         }
     }
 }
@@ -292,11 +296,12 @@ pub trait Handler: Send + Sync + 'static {
     /// Turn a failure into the response that the client gets.
     fn rescue(&self, context: &mut Self::Context, failure: &Failure) -> Answer;
 
-    /// A head could not be read, or did not come in time: count it and say what the client gets.
-    fn refused(&self, connection: &Connection, refusal: Refusal) -> Answer;
+    /// A connection was ended for what its client did on it, or did not do, and not by an answer: count it under this
+    /// word.
+    fn ended(&self, connection: &Connection, reason: &'static str);
 
-    /// A connection is closed on which no request ever began: count it.
-    fn unused(&self, connection: &Connection);
+    /// A head could not be read, or did not come in time: count it and say what the client gets, if anything.
+    fn refused(&self, connection: &Connection, refusal: Refusal) -> Answer;
 
     /// The request is over.
     fn end(&self, context: &mut Self::Context, summary: &Summary);

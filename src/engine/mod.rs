@@ -1,4 +1,4 @@
-//! HTTP/1.1 forwarding.
+//! HTTP forwarding: HTTP/1.1, and HTTP/2 towards clients ([`h2`]).
 //!
 //! The engine knows nothing of routes or persistence: it moves messages and asks a [`handler::Handler`] where
 //! to. Its pure parts ([`head`], [`framing`], [`body`]) are functions over buffers; [`serve()`] drives them for
@@ -22,6 +22,7 @@ pub mod deadline;
 pub mod edits;
 mod exchange;
 pub mod framing;
+pub mod h2;
 pub mod handler;
 pub mod head;
 mod pace;

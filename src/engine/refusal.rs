@@ -65,13 +65,19 @@ pub enum Refusal {
     NominatedField,
     /// An expectation other than `100-continue` (RFC 9110 section 10.1.1).
     UnknownExpectation,
+    /// A stream of HTTP/2 that was reset for what its frames are: malformed fields, a length that lies (RFC 9113
+    /// section 8.1.1). No response is sent.
+    MalformedStream,
+    /// A stream of HTTP/2 beyond the bound on streams (RFC 9113 section 5.1.2). No response is sent.
+    TooManyStreams,
 }
 
 impl Refusal {
-    /// The status of the answer to a request refused for this.
+    /// The status of the answer to a request refused for this; zero if there is none.
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
+            Self::MalformedStream | Self::TooManyStreams => 0,
             Self::Connect => 405,
             Self::UnknownExpectation => 417,
             Self::HeadTimeout => 408,
@@ -117,6 +123,8 @@ impl Refusal {
             Self::BadConnection => "bad_connection",
             Self::NominatedField => "nominated_field",
             Self::UnknownExpectation => "unknown_expectation",
+            Self::MalformedStream => "malformed_stream",
+            Self::TooManyStreams => "too_many_streams",
         }
     }
 }

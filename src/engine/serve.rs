@@ -5,6 +5,7 @@ use super::client::{Client, NextHead};
 use super::deadline::Deadlines;
 use super::edits::{Edits, write_request};
 use super::exchange::{After, Exchange};
+use super::h2::Limits;
 use super::handler::{Answer, Connection, Handler, Step, Summary};
 use super::head::{FieldStorage, RequestFacts, parse_request};
 use super::refusal::Refusal;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub body_rate: u64,
     /// How long an answer of the edge's own may take to be written.
     pub answer_patience: Duration,
+    /// Bounds of HTTP/2, where it is spoken.
+    pub http2: Limits,
 }
 
 /// What the connections of one worker thread share.
@@ -100,7 +103,7 @@ pub async fn serve<H: Handler>(
             NextHead::Over => break After::Over,
             NextHead::Idle => {
                 if served == 0 && !worker.is_stopping() {
-                    handler.unused(&listener.connection);
+                    handler.ended(&listener.connection, "no_request");
                 }
                 break After::Over;
             }
@@ -120,19 +123,19 @@ pub async fn serve<H: Handler>(
 }
 
 /// What a connection's requests have in common.
-struct Listener<'l, H> {
-    connection: Connection,
-    handler: &'l H,
-    settings: &'l Settings,
-    worker: &'l Worker,
+pub(super) struct Listener<'l, H> {
+    pub(super) connection: Connection,
+    pub(super) handler: &'l H,
+    pub(super) settings: &'l Settings,
+    pub(super) worker: &'l Worker,
 }
 
 /// One request being served.
-type Serving<'c> = Pin<Box<dyn Future<Output = After> + Send + 'c>>;
+pub(super) type Serving<'c> = Pin<Box<dyn Future<Output = After> + Send + 'c>>;
 
 impl<H: Handler> Listener<'_, H> {
     /// What is done for a request whose head came, or failed to. Everything it needs is made inside of the box.
-    fn request<'c>(
+    pub(super) fn request<'c>(
         &'c self,
         client: &'c mut Client,
         head: Result<usize, Refusal>,

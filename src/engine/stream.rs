@@ -1,5 +1,7 @@
-//! The two kinds of stream on each side, without a virtual call on the plain ones.
+//! The kinds of stream on each side, without a virtual call on the plain ones.
 
+use super::buffer::Class;
+use super::h2::Stream as H2Stream;
 use super::reset::{reset_tls_when_dropped, reset_when_dropped};
 use pingora::protocols::UniqueID;
 use pingora::protocols::l4::ext::get_tcp_info;
@@ -23,6 +25,8 @@ pub enum Downstream {
     Plain(TcpStream),
     /// TLS, as Pingora's acceptor makes it; boxed because its state is large.
     Tls(Box<ServerTlsStream<L4Stream>>),
+    /// One stream of an HTTP/2 connection: a connection with a single request.
+    H2(Box<H2Stream>),
 }
 
 impl Downstream {
@@ -31,15 +35,27 @@ impl Downstream {
         let descriptor = match self {
             Self::Plain(plain) => plain.as_raw_fd(),
             Self::Tls(tls) => tls.id(),
+            // What the socket confirms is of all streams.
+            Self::H2(_) => return None,
         };
         get_tcp_info(descriptor).ok().map(|info| info.tcpi_bytes_acked)
     }
 
     /// Drops the connection so that the client notices that something is missing.
     pub(super) fn abort(self) {
-        match &self {
-            Self::Plain(plain) => reset_when_dropped(&SockRef::from(plain)),
-            Self::Tls(tls) => reset_tls_when_dropped(&**tls),
+        match self {
+            Self::Plain(plain) => reset_when_dropped(&SockRef::from(&plain)),
+            Self::Tls(tls) => reset_tls_when_dropped(&*tls),
+            Self::H2(stream) => stream.abort(),
+        }
+    }
+
+    /// The size of the buffers for its bodies. Frames of HTTP/2 fill no large ones, and a connection may have many.
+    #[inline]
+    pub(super) fn body_class(&self) -> Class {
+        match self {
+            Self::H2(_) => Class::Small,
+            Self::Plain(_) | Self::Tls(_) => Class::Large,
         }
     }
 }
@@ -76,7 +92,7 @@ impl Drop for Open {
 }
 
 macro_rules! delegate {
-    ($kind:ty, $inner:ident, $this:ident => $io:expr, $plain:ident => $plain_expr:expr, $tls:ident => $tls_expr:expr) => {
+    ($kind:ty, $inner:ident, $this:ident => $io:expr, $($variant:ident($stream:ident) => $expr:expr),+) => {
         impl AsyncRead for $kind {
             #[inline]
             fn poll_read(
@@ -86,8 +102,7 @@ macro_rules! delegate {
             ) -> Poll<io::Result<()>> {
                 let $this = self.get_mut();
                 match $io {
-                    $inner::Plain($plain) => Pin::new($plain_expr).poll_read(context, buffer),
-                    $inner::Tls($tls) => Pin::new($tls_expr).poll_read(context, buffer),
+                    $($inner::$variant($stream) => Pin::new($expr).poll_read(context, buffer),)+
                 }
             }
         }
@@ -101,8 +116,7 @@ macro_rules! delegate {
             ) -> Poll<io::Result<usize>> {
                 let $this = self.get_mut();
                 match $io {
-                    $inner::Plain($plain) => Pin::new($plain_expr).poll_write(context, data),
-                    $inner::Tls($tls) => Pin::new($tls_expr).poll_write(context, data),
+                    $($inner::$variant($stream) => Pin::new($expr).poll_write(context, data),)+
                 }
             }
 
@@ -110,24 +124,22 @@ macro_rules! delegate {
             fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
                 let $this = self.get_mut();
                 match $io {
-                    $inner::Plain($plain) => Pin::new($plain_expr).poll_flush(context),
-                    $inner::Tls($tls) => Pin::new($tls_expr).poll_flush(context),
+                    $($inner::$variant($stream) => Pin::new($expr).poll_flush(context),)+
                 }
             }
 
             fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
                 let $this = self.get_mut();
                 match $io {
-                    $inner::Plain($plain) => Pin::new($plain_expr).poll_shutdown(context),
-                    $inner::Tls($tls) => Pin::new($tls_expr).poll_shutdown(context),
+                    $($inner::$variant($stream) => Pin::new($expr).poll_shutdown(context),)+
                 }
             }
         }
     };
 }
 
-delegate!(Downstream, Downstream, this => this, plain => plain, tls => &mut **tls);
-delegate!(Upstream, UpstreamIo, this => &mut this.io, plain => plain, tls => &mut **tls);
+delegate!(Downstream, Downstream, this => this, Plain(plain) => plain, Tls(tls) => &mut **tls, H2(stream) => &mut **stream);
+delegate!(Upstream, UpstreamIo, this => &mut this.io, Plain(plain) => plain, Tls(tls) => &mut **tls);
 
 impl Upstream {
     /// TCP, counted in `open` until it is closed.

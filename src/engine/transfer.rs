@@ -5,7 +5,7 @@
 //! [`BodyReader`] before they pass; what passes, passes verbatim.
 
 use super::body::{BodyReader, Piece};
-use super::buffer::{Buffer, Class, poll_fill, poll_write_some};
+use super::buffer::{Buffer, poll_fill, poll_write_some};
 use super::framing::Framing;
 use super::handler::Failure;
 use super::refusal::BodyFault;
@@ -104,6 +104,14 @@ impl Upload {
         }
     }
 
+    /// Passes trailers on: those of HTTP/2, which were looked through where they were written.
+    pub(super) fn with_trailers(mut self, pass: bool) -> Self {
+        if pass {
+            self.reader = self.reader.forwarding_trailers();
+        }
+        self
+    }
+
     /// Whether every byte of the body has been read, judged and written.
     pub(super) fn is_done(&self) -> bool {
         self.reader.is_complete() && self.passing.is_empty()
@@ -171,7 +179,8 @@ impl Upload {
                 }
                 continue;
             }
-            match ready!(poll_fill(client, buffer, Class::Large, LIMIT, context)) {
+            let class = client.body_class();
+            match ready!(poll_fill(client, buffer, class, LIMIT, context)) {
                 Ok(0) => return Poll::Ready(Err(UploadError::Ended)),
                 Err(_) => return Poll::Ready(Err(UploadError::Client)),
                 Ok(read) => {
@@ -203,6 +212,8 @@ pub(super) struct Download {
     head: usize,
     /// Only payload is written: the client does not know chunked bodies.
     dechunk: bool,
+    /// Trailer lines of a body of which only payload is written.
+    trailers: Vec<u8>,
     /// Bytes of the body that were written to the client.
     pub(super) sent: u64,
     pub(super) progressed: bool,
@@ -216,9 +227,15 @@ impl Download {
             passing: Passing::default(),
             head,
             dechunk,
+            trailers: Vec::new(),
             sent: 0,
             progressed: false,
         }
+    }
+
+    /// The trailer lines of a body of which only payload was written.
+    pub(super) fn trailers(&self) -> &[u8] {
+        &self.trailers
     }
 
     /// Whether every byte of the body has been read and written.
@@ -250,7 +267,12 @@ impl Download {
         let (ready, drop) = if self.dechunk {
             match self.reader.next(bytes)? {
                 Some((Piece::Data, count)) => (count, 0),
-                Some((Piece::Framing | Piece::Trailer, count)) => (0, count),
+                Some((Piece::Framing, count)) => (0, count),
+                Some((Piece::Trailer, count)) => {
+                    // The reader bounds them.
+                    self.trailers.extend_from_slice(&bytes[..count]);
+                    (0, count)
+                }
                 None => (0, 0),
             }
         } else {
@@ -291,7 +313,7 @@ impl Download {
             if buffer.is_some() {
                 continue;
             }
-            match ready!(poll_fill(upstream, buffer, Class::Large, LIMIT, context)) {
+            match ready!(poll_fill(upstream, buffer, client.body_class(), LIMIT, context)) {
                 Ok(0) => {
                     return Poll::Ready(self.reader.end().map_err(|_| DownloadError::Upstream));
                 }

@@ -126,7 +126,7 @@ families! {
     DOWNSTREAM_CONNECTIONS_TOTAL = Counter "downstream_connections_total" ["listener"]
         "Connections of clients that were accepted.";
     DOWNSTREAM_CONNECTIONS_REFUSED = Counter "downstream_connections_refused_total" ["listener", "reason"]
-        "Connections closed before a request: for a limit, a TLS handshake, a client's certificate, a PROXY header, or because nothing came.";
+        "Connections turned away or ended: for a limit, a TLS handshake, a client's certificate, a PROXY header, because nothing came, or for what the client did on them (http2_resets and others).";
     DOWNSTREAM_CONNECTIONS_LIMIT = Gauge "downstream_connections_limit" []
         "The bound on all listeners together (limits.connections).";
     UPSTREAM_CONNECTIONS = Gauge "upstream_connections" ["pool", "node"]

@@ -53,7 +53,7 @@ impl ByReason {
     }
 }
 
-/// Why connections end before a request.
+/// Why connections end before a request, or are ended for what their clients do on them.
 pub const CONNECTION_REFUSALS: &[&str] = &[
     "limit",
     "listener_limit",
@@ -65,6 +65,13 @@ pub const CONNECTION_REFUSALS: &[&str] = &[
     "proxy_header_missing",
     "proxy_timeout",
     "no_request",
+    "http2_resets",
+    "http2_control_frames",
+    "http2_head_timeout",
+    "http2_stalled",
+    "http2_protocol",
+    "http2_excess",
+    "http2_staying",
 ];
 
 /// Connections refused, by [`CONNECTION_REFUSALS`].
@@ -99,7 +106,7 @@ pub struct ListenerTally {
     pub accepted: Count,
     /// Of them, those that are closed again.
     pub closed: Count,
-    /// Connections that ended before a request, for a reason of the edge's own.
+    /// Connections that were turned away, or ended for what their clients did.
     pub connections_refused: ByConnectionRefusal,
     /// Requests without a route.
     pub unrouted: ByStatus,

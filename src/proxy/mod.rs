@@ -128,12 +128,12 @@ impl Handler for Edge {
         answer
     }
 
-    fn refused(&self, connection: &Connection, refusal: Refusal) -> Answer {
-        record::refused(self, connection, refusal)
+    fn ended(&self, _connection: &Connection, reason: &'static str) {
+        record::ended(self, reason);
     }
 
-    fn unused(&self, _: &Connection) {
-        record::unused(self);
+    fn refused(&self, connection: &Connection, refusal: Refusal) -> Answer {
+        record::refused(self, connection, refusal)
     }
 
     fn end(&self, context: &mut RequestContext, summary: &Summary) {

@@ -122,11 +122,10 @@ fn write(shared: &Shared, context: &RequestContext, summary: &Summary, (class, w
     }
 }
 
-/// A connection on which nothing came.
-pub(super) fn unused(edge: &Edge) {
-    let snapshot = edge.shared.snapshot.load();
-    if let Some(listener) = snapshot.listeners.get(edge.listener) {
-        listener.tally.of(edge.worker).connections_refused.one("no_request");
+/// A connection that was ended for what its client did.
+pub(super) fn ended(edge: &Edge, reason: &'static str) {
+    if let Some(listener) = edge.shared.snapshot.load().listeners.get(edge.listener) {
+        listener.tally.of(edge.worker).connections_refused.one(reason);
     }
 }
 

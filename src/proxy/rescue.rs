@@ -82,6 +82,7 @@ pub(super) fn failure(context: &RequestContext, failure: &Failure) -> Answer {
         Failure::ClientGone
         | Failure::BoundClosed
         | Failure::ClientChanged
+        | Failure::Http11Required
         | Failure::UpstreamClosed
         | Failure::UpstreamFault(_)
         | Failure::UpstreamBody(_) => (502, "the server behind did not answer properly"),

@@ -8,7 +8,7 @@ use super::handshake::Protocol;
 use super::opening::{Opened, Opening, Unopened};
 use crate::client_addr::canonical;
 use crate::engine::stream::Downstream;
-use crate::engine::{Connection, Handler, Settings, Worker, serve};
+use crate::engine::{Connection, Handler, Settings, Worker, h2, serve};
 use crate::metrics::PerWorker;
 use crate::metrics::tally::ListenerTally;
 use log::warn;
@@ -121,13 +121,17 @@ impl<H: Handler> Site<H> {
         let (opening, acceptance) = (self.opening.clone(), acceptance.clone());
         tokio::spawn(async move {
             match Box::pin(opening.open(stream, connection, &acceptance)).await {
-                Ok(Opened { stream, connection, first, place: client, protocol: Protocol::Http1 }) => {
+                Ok(Opened { stream, connection, first, place: client, protocol }) => {
                     drop(acceptance);
                     place.client = client;
-                    serve(stream, first, connection, handler, settings, worker).await;
+                    match protocol {
+                        Protocol::Http1 => serve(stream, first, connection, handler, settings, worker).await,
+                        // Boxed: it is larger, and most connections are not.
+                        Protocol::Http2 => {
+                            Box::pin(h2::serve(stream, connection, handler, settings, worker)).await;
+                        }
+                    }
                 }
-                // It is not offered (`TlsListener`), so no client can choose it.
-                Ok(Opened { protocol: Protocol::Http2, .. }) => {}
                 Err(Unopened::Refused(reason)) => {
                     place.tally.of(place.worker).connections_refused.one(reason);
                 }

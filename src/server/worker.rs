@@ -12,6 +12,7 @@ use super::{event, event_aside};
 use crate::admin::Admin;
 use crate::config::{ClientPrefixes, Config, Listener, ListenerLimits, ProxyProtocol};
 use crate::engine::deadline::SWEEP_INTERVAL;
+use crate::engine::h2::Limits;
 use crate::engine::upstream::sweep_idle;
 use crate::engine::{Handler, Settings, Worker};
 use crate::metrics::PerWorker;
@@ -72,6 +73,11 @@ fn settings(limits: &ListenerLimits, keepalive: Duration) -> Arc<Settings> {
         requests: limits.requests_per_connection,
         body_rate: limits.body_rate,
         answer_patience: ANSWER_PATIENCE,
+        http2: Limits {
+            streams: limits.http2.streams,
+            resets: limits.http2.resets,
+            control_frames: limits.http2.control_frames,
+        },
     })
 }
 

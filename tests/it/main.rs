@@ -20,6 +20,7 @@ mod explain;
 mod failover;
 mod framing;
 mod health;
+mod http2;
 mod idle;
 mod limits;
 mod metrics;

@@ -11,7 +11,7 @@ use crate::engine::head::{FieldStorage, ResponseFacts, Version, parse_response};
 use crate::engine::pace::Pace;
 use crate::engine::refusal::ResponseFault;
 use crate::engine::serve::SCRATCH;
-use crate::engine::stream::Upstream;
+use crate::engine::stream::{Downstream, Upstream};
 use crate::engine::transfer::{Download, DownloadError, Upload, UploadError};
 use crate::engine::tunnel::tunnel;
 use crate::engine::upstream::Patience;
@@ -41,7 +41,8 @@ impl<H: Handler> Exchange<'_, H> {
         arrived: Arrived,
     ) -> (After, Fate) {
         let Arrived { buffer: mut held, head, kept, whole, reused } = arrived;
-        let rewritten = self.rewrite(&mut held, head, target, upload, reused);
+        let multiplexed = client.is_multiplexed();
+        let rewritten = self.rewrite(&mut held, head, target, upload, reused, multiplexed);
         let Rewritten { facts, length, keep, replaced } = match rewritten {
             Ok(rewritten) => rewritten,
             Err(fault) => {
@@ -50,6 +51,11 @@ impl<H: Handler> Exchange<'_, H> {
                 return (Box::pin(self.fail(client, &failure, whole)).await, Fate::Closed);
             }
         };
+        if multiplexed && (target.binding.is_some() || replaced.is_some()) {
+            // The challenge is not passed on: what would answer it has no connection of its own.
+            self.handler.attempted(self.context, BackendEnd::Answered, self.sent);
+            return (Box::pin(self.fail(client, &Failure::Http11Required, None)).await, Fate::Closed);
+        }
         // The response has begun: nothing is sent again.
         if let Some(buffer) = client.buffer.as_mut() {
             buffer.advance(kept);
@@ -61,7 +67,7 @@ impl<H: Handler> Exchange<'_, H> {
             let switching = self.switch(client, upstream, held, length, &patience);
             return (Box::pin(switching).await, Fate::Closed);
         }
-        let dechunk = self.dechunks(&facts);
+        let dechunk = self.dechunks(&facts, multiplexed);
         let mut download = Download::new(facts.framing, length, dechunk);
         let mut buffer = Some(held);
         client.deadline.set(patience.write);
@@ -162,6 +168,9 @@ impl<H: Handler> Exchange<'_, H> {
                 return (if sent { After::Close } else { After::Abort }, Fate::Closed);
             }
         }
+        if let Downstream::H2(stream) = &mut client.stream {
+            stream.set_trailers(download.trailers());
+        }
         let settled = upload.is_done() && upload_failed.is_none();
         // A backend that answered before it had the body, or gives the body no meaning, may take it for another request,
         // whose answer the next client would get. A bound connection has no next client.
@@ -198,6 +207,7 @@ impl<H: Handler> Exchange<'_, H> {
         target: &mut Target,
         upload: &Upload,
         reused: bool,
+        multiplexed: bool,
     ) -> Result<Rewritten, ResponseFault> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut storage = FieldStorage::new();
@@ -213,7 +223,7 @@ impl<H: Handler> Exchange<'_, H> {
                 target.binding = target.binding.or(binding);
             }
             let facts = head.facts;
-            let dechunk = self.dechunks(&facts);
+            let dechunk = self.dechunks(&facts, multiplexed);
             let keep = self.facts.keep_alive
                 && !self.last
                 && !target.last
@@ -233,8 +243,9 @@ impl<H: Handler> Exchange<'_, H> {
         })
     }
 
-    fn dechunks(&self, facts: &ResponseFacts) -> bool {
-        self.facts.version == Version::V10 && facts.framing == Framing::Chunked
+    /// Whether the client knows no chunked bodies.
+    fn dechunks(&self, facts: &ResponseFacts, multiplexed: bool) -> bool {
+        facts.framing == Framing::Chunked && (multiplexed || self.facts.version == Version::V10)
     }
 
     /// 101: from here on bytes pass unread.

@@ -255,7 +255,8 @@ impl Waiting {
         {
             return Poll::Ready(event);
         }
-        match poll_fill(sending.upstream, &mut self.arrived, Class::Large, RESPONSE_HEAD, context) {
+        let class = client.stream.body_class();
+        match poll_fill(sending.upstream, &mut self.arrived, class, RESPONSE_HEAD, context) {
             Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Event::UpstreamEnd),
             Poll::Ready(Ok(_)) => return Poll::Ready(Event::Bytes),
             Poll::Pending => {}
@@ -370,6 +371,10 @@ pub(super) fn poll_ahead(
     kept: usize,
     context: &mut Context<'_>,
 ) -> Poll<Result<(), ()>> {
+    if let Downstream::H2(stream) = stream {
+        // Nothing comes behind a stream's request but its end.
+        return stream.poll_gone(context).map(Err);
+    }
     let limit = kept + AHEAD;
     loop {
         if buffer.as_ref().is_some_and(|held| held.len() >= limit) {

@@ -87,8 +87,9 @@ impl Secured for TlsListener {
 }
 
 /// The protocols that a listener offers (RFC 7301), the preferred one first. A client that names none speaks HTTP/1.1.
-fn alpn(_listener: &Listener) -> Vec<Vec<u8>> {
-    vec![b"http/1.1".to_vec()]
+fn alpn(listener: &Listener) -> Vec<Vec<u8>> {
+    let offered: &[&[u8]] = if listener.http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+    offered.iter().map(|protocol| protocol.to_vec()).collect()
 }
 
 /// Reads the files; none where they hold what is served already.

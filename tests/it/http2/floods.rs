@@ -1,0 +1,159 @@
+//! Clients that cost more than they may, while others are served.
+
+use super::raw::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GET, GOAWAY, HEADERS, PING, PRIORITY,
+    RST_STREAM, Raw, SETTINGS, WINDOW_UPDATE, block, frame,
+};
+use super::{Connection, Identity, counted, drive, edge};
+use crate::support::PATIENCE;
+use crate::support::edge::Edge;
+use crate::support::http::answer;
+use crate::support::origin::Origin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+fn origin() -> Origin {
+    Origin::answering(|_| answer("200 OK", "", b"ok"))
+}
+
+/// Sends these bytes again and again until the edge has enough; meanwhile another client is served.
+#[track_caller]
+fn flood(identity: &Identity, edge: &Edge, reason: &str, most: usize, mut next: impl FnMut(u32) -> Vec<u8>) {
+    let mut raw = Raw::connect(identity, edge.address("web"));
+    let (over, begun) = (AtomicBool::new(false), std::sync::Barrier::new(2));
+    std::thread::scope(|scope| {
+        let witness = scope.spawn(|| {
+            drive(async {
+                let mut client = Connection::open(identity, edge.address("web")).await;
+                assert_eq!(client.get("/before").await.status, 200);
+                begun.wait();
+                loop {
+                    let last = over.load(Ordering::Relaxed);
+                    assert_eq!(client.get("/meanwhile").await.status, 200);
+                    if last {
+                        return;
+                    }
+                }
+            });
+        });
+        begun.wait();
+        let mut sent = 0;
+        // The edge closes: it may happen in the middle of a write.
+        while sent < most && raw.try_send(&next(sent as u32)).is_ok() {
+            sent += 1;
+        }
+        let goodbye = raw.expect_goodbye(ENHANCE_YOUR_CALM);
+        assert_eq!(goodbye.iter().filter(|frame| frame.kind == GOAWAY).count(), 1);
+        over.store(true, Ordering::Relaxed);
+        witness.join().unwrap();
+    });
+    counted(edge, "downstream_connections_refused_total", &[("reason", reason)], 1.0);
+}
+
+fn stream(number: u32) -> u32 {
+    2 * number + 1
+}
+
+#[test]
+fn rapid_resets() {
+    let (identity, origin) = (Identity::new(), origin());
+    let edge = edge(&identity, &origin, "", "");
+    flood(&identity, &edge, "http2_resets", 400, |number| {
+        let mut bytes = frame(HEADERS, END_STREAM | END_HEADERS, stream(number), &block(&GET));
+        bytes.extend(frame(RST_STREAM, 0, stream(number), &8_u32.to_be_bytes()));
+        bytes
+    });
+}
+
+#[test]
+fn resets_that_the_edge_is_made_to_send() {
+    let (identity, origin) = (Identity::new(), origin());
+    let edge = edge(&identity, &origin, "", "");
+    flood(&identity, &edge, "http2_resets", 400, |number| {
+        frame(HEADERS, END_STREAM | END_HEADERS, stream(number), &block(&[(":method", "GET")]))
+    });
+    let refused = edge.metrics().value("refused_requests_total", &[("reason", "malformed_stream")]);
+    assert!(refused >= 200.0, "{refused}");
+}
+
+#[test]
+fn frames_that_carry_nothing() {
+    let (identity, origin) = (Identity::new(), origin());
+    for (what, bytes) in [
+        ("ping", frame(PING, 0, 0, b"pingping")),
+        ("answers to pings that nobody sent", frame(PING, 1, 0, b"pingping")),
+        ("settings", frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 9])),
+        ("priority", frame(PRIORITY, 0, 1, &[0, 0, 0, 0, 1])),
+        ("windows", frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])),
+        ("unknown frames", frame(0xfa, 0, 0, b"whatever")),
+    ] {
+        let edge = edge(&identity, &origin, "", "");
+        println!("{what}");
+        flood(&identity, &edge, "http2_control_frames", 2000, |_| bytes.clone());
+    }
+}
+
+#[test]
+fn data_that_carries_nothing() {
+    let (identity, origin) = (Identity::new(), origin());
+    let edge = edge(&identity, &origin, "", "");
+    let fields: Vec<(&str, &str)> =
+        GET.iter().map(|(name, value)| (*name, if *name == ":method" { "POST" } else { *value })).collect();
+    let mut raw = Raw::connect(&identity, edge.address("web"));
+    raw.send(frame(HEADERS, END_HEADERS, 1, &block(&fields)));
+    for _ in 0..2000 {
+        if raw.try_send(&frame(DATA, 0, 1, b"")).is_err() {
+            break;
+        }
+    }
+    raw.expect_goodbye(ENHANCE_YOUR_CALM);
+    // The library has a bound of its own on these, which may come first.
+    let deadline = Instant::now() + PATIENCE;
+    let ended = || {
+        let metrics = edge.metrics();
+        ["http2_control_frames", "http2_excess"].iter().any(|reason| {
+            metrics.find("downstream_connections_refused_total", &[("reason", reason)]) == Some(1.0)
+        })
+    };
+    while !ended() {
+        assert!(Instant::now() < deadline, "it is never counted");
+    }
+}
+
+#[test]
+fn a_header_that_never_ends() {
+    let (identity, origin) = (Identity::new(), origin());
+    let edge = edge(&identity, &origin, "", "limits: { header_timeout: 1s }\n");
+    // In the middle of the first frame, between two, and in the middle of the second.
+    let first = frame(HEADERS, END_STREAM, 1, &block(&GET));
+    let second = frame(CONTINUATION, END_HEADERS, 1, &block(&[("x-one", "a")]));
+    let whole = [first.clone(), second].concat();
+    for (count, length) in (1..).zip([12, first.len(), first.len() + 4, whole.len() - 1]) {
+        let mut raw = Raw::connect(&identity, edge.address("web"));
+        raw.send(&whole[..length]);
+        raw.expect_goodbye(ENHANCE_YOUR_CALM);
+        let reason = [("reason", "http2_head_timeout")];
+        counted(&edge, "downstream_connections_refused_total", &reason, f64::from(count));
+    }
+    assert!(origin.requests().is_empty());
+}
+
+#[test]
+fn busy_clients_are_no_flood() {
+    let (identity, origin) = (Identity::new(), Origin::answering(|_| answer("200 OK", "", &[b'x'; 50_000])));
+    let edge = edge(&identity, &origin, "", "");
+    drive(async {
+        let mut client = Connection::open(&identity, edge.address("web")).await;
+        for _ in 0..20 {
+            let mut responses = tokio::task::JoinSet::new();
+            for _ in 0..100 {
+                responses.spawn(super::Response::of(client.ask(super::get("/page")).await));
+            }
+            for response in responses.join_all().await {
+                assert_eq!(response.unwrap().body.len(), 50_000);
+            }
+        }
+    });
+    let refused = edge.metrics().find("downstream_connections_refused_total", &[]);
+    assert!(refused.is_none_or(|count| count == 0.0), "{refused:?}");
+}
