@@ -237,6 +237,47 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Whatever the library lets through, a head that is accepted says what the fields said, line by line.
+        #[test]
+        fn no_field_becomes_another(
+            method in "[A-Z!#$%&'*+.^_`|~-]{1,8}",
+            path in "/[ -~\u{e4}\r\n]{0,30}",
+            fields in proptest::collection::vec(("[a-z0-9!#$%&'*+.^_`|~-]{1,12}", "[ -~\t\u{80}-\u{ff}]{0,30}"), 0..6),
+            ends: bool,
+        ) {
+            let asked = Request::builder().method(method.as_str()).uri(format!("https://edge.test{path}"));
+            let Ok(asked) = asked.body(()) else { return Ok(()) };
+            let mut parts = asked.into_parts().0;
+            let mut expected = vec![("host".to_owned(), b"edge.test".to_vec())];
+            for (name, value) in &fields {
+                let known = ["host", "cookie", "expect", "content-length", "transfer-encoding"];
+                let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) else { continue };
+                if !known.contains(&name.as_str()) {
+                    expected.push((name.clone(), value.as_bytes().to_vec()));
+                    parts.headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
+                }
+            }
+            let mut out = Vec::new();
+            let Ok(_) = write_head(&parts, ends, &mut out) else { return Ok(()) };
+            let mut storage = FieldStorage::new();
+            let Ok(head) = parse_request(&out, &mut storage) else { return Ok(()) };
+            proptest::prop_assert_eq!(head.method, &method);
+            let (lead, rest) = head.origin_form();
+            proptest::prop_assert_eq!(format!("{lead}{rest}"), parts.uri.path_and_query().unwrap().as_str());
+            let mut found: Vec<(String, Vec<u8>)> = head
+                .fields
+                .iter()
+                .filter(|field| !["content-length", "transfer-encoding"].contains(&field.name))
+                .map(|field| (field.name.to_owned(), field.value.to_vec()))
+                .collect();
+            // Fields of one name come together, in their order.
+            found.sort_by(|one, other| one.0.cmp(&other.0));
+            expected.sort_by(|one, other| one.0.cmp(&other.0));
+            proptest::prop_assert_eq!(found, expected);
+        }
+    }
+
     #[test]
     fn a_path_has_a_slash_in_front() {
         for (method, path) in [("GET", "*"), ("OPTIONS", "?a"), ("GET", "?a")] {

@@ -2,7 +2,8 @@
 
 use super::tools::curl;
 use super::{Connection, Identity, Response, counted, drive, edge, get, name};
-use crate::support::edge::said;
+use crate::support::edge::{Edge, said};
+use crate::support::farm::single;
 use crate::support::http::answer;
 use crate::support::origin::Origin;
 use h2::Reason;
@@ -63,17 +64,21 @@ fn a_challenge_is_not_passed_on_and_credentials_go_nowhere() {
 #[test]
 fn listeners_in_front_of_windows_do_not_offer_it() {
     let (identity, origin) = (Identity::new(), iis());
-    for (pool, protocol) in [
-        ("connection_auth: always,", &b"http/1.1"[..]),
-        ("role: mim_portal, tls: null, connection_auth: auto,", b"http/1.1"),
-        ("connection_auth: auto,", b"h2"),
+    for (pool, written, protocol) in [
+        ("connection_auth: always,", "", &b"http/1.1"[..]),
+        ("role: mim_portal, tls: null, connection_auth: auto,", "", b"http/1.1"),
+        ("connection_auth: auto,", "", b"h2"),
+        ("connection_auth: auto,", ", http2: on", b"h2"),
+        ("connection_auth: auto,", ", http2: off", b"http/1.1"),
     ] {
-        let edge = edge(&identity, &origin, pool, "");
+        let yaml = single(&origin, pool, "");
+        let yaml = yaml.replace("bind: \"127.0.0.1:0\"", &format!("bind: \"127.0.0.1:0\"{written}"));
+        let edge = Edge::start(&identity.secured(&yaml));
         let both = identity.client(&["h2", "http/1.1"]);
         let mut tcp = std::net::TcpStream::connect(edge.address("web")).unwrap();
         let mut session = ClientConnection::new(both, name()).unwrap();
         session.complete_io(&mut tcp).unwrap();
-        assert_eq!(session.alpn_protocol(), Some(protocol), "{pool}");
+        assert_eq!(session.alpn_protocol(), Some(protocol), "{pool}{written}");
     }
 }
 
