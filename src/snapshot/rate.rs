@@ -14,7 +14,7 @@
 //! [`COLUMNS`] cells), so that memory does not grow with the number of addresses an attacker has: three intervals
 //! of 2 MiB, 6 MiB for each route with a limit. A sketch never counts too little, but a client that shares all its cells
 //! with others is charged for them. With *n* clients in two intervals that chance is (1 − (1 − 1/65536)ⁿ)⁴: 1 in 2,500
-//! for ten thousand clients, 1 in 13 for fifty thousand; and it is refused only where what it is charged reaches the
+//! for ten thousand clients, 1 in 12 for fifty thousand; and it is refused only where what it is charged reaches the
 //! limit. Because refused requests are not counted, nobody can be charged more than the limit for each other client.
 //! The rows' hashes are seeded: which clients share cells cannot be chosen from outside.
 //!

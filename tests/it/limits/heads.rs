@@ -1,10 +1,12 @@
 //! The number of field lines.
 
+use crate::support::PATIENCE;
 use crate::support::client::{Client, once};
 use crate::support::edge::Edge;
 use crate::support::farm::single;
 use crate::support::http::answer;
 use crate::support::origin::Origin;
+use std::time::Instant;
 
 /// A request with so many field lines.
 fn with_fields(count: usize) -> String {
@@ -32,4 +34,22 @@ fn a_listener_has_limits_of_its_own() {
     let edge = Edge::start(&yaml);
     once(edge.address("web"), with_fields(20)).expect(200);
     once(edge.address("web"), with_fields(21)).expect(431);
+}
+
+#[test]
+fn a_connection_on_which_nothing_comes_is_closed_and_counted() {
+    let origin = Origin::answering(|_| answer("200 OK", "", b"ok"));
+    let edge = Edge::start(&single(&origin, "", "limits: { header_timeout: 1s }\n"));
+    let mut silent = Client::connect(edge.address("web"));
+    silent.expect_closed();
+    let no_request = [("reason", "no_request")];
+    let begun = Instant::now();
+    while edge.metrics().find("downstream_connections_refused_total", &no_request) != Some(1.0) {
+        assert!(begun.elapsed() < PATIENCE, "it is never counted");
+    }
+    // One that has served a request may be silent for longer, and to end it then is no refusal.
+    let mut served = Client::connect(edge.address("web"));
+    served.exchange(with_fields(1)).expect(200);
+    drop(served);
+    assert_eq!(edge.metrics().value("downstream_connections_refused_total", &no_request), 1.0);
 }
