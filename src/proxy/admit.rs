@@ -69,7 +69,10 @@ pub(super) fn admit(
         context.line = RequestLine::keep(request.method, request.path());
     }
     let listener = context.snapshot.listeners.get(edge.listener);
-    if is_misdirected(connection, host) {
+    let naming = listener.and_then(|listener| listener.naming.as_ref());
+    // RFC 9110 section 7.4 makes an exception for trusted gateways: what they ask for in a handshake is how they know
+    // the edge, and one connection carries requests for many hosts.
+    if is_misdirected(connection, host) && !naming.is_some_and(|naming| naming.trusts(context.client)) {
         return Step::Answer(rescue::misdirected(context));
     }
     let believed = listener.and_then(|listener| believed(context, listener, request));
@@ -95,11 +98,17 @@ pub(super) fn admit(
     {
         return Step::Answer(rescue::too_large(context));
     }
-    if request.facts.absolute_https.is_some_and(|https| https != context.tls) {
-        // RFC 9110 section 7.4: a target of another scheme is not ours to answer for.
+    let spoken = [context.tls, connection.is_tls()];
+    if request.facts.absolute_https.is_some_and(|https| !spoken.contains(&https)) {
+        // RFC 9110 section 7.4: a target of another scheme is not ours to answer for. A proxy may name the scheme that
+        // it speaks here, or its client's.
         return Step::Answer(rescue::other_scheme(context));
     }
     if let Action::RedirectToHttps(port) = route.action {
+        if context.tls {
+            // By the word of a trusted proxy its client came by HTTPS: it would be led in a circle.
+            return Step::Answer(rescue::other_scheme(context));
+        }
         return Step::Answer(redirect::to_https(context, request, port));
     }
     let max_body = route.max_body;
@@ -139,8 +148,7 @@ fn believed(
     listener: &ListenerRoutes,
     request: &RequestHead<'_, '_>,
 ) -> Option<(IpAddr, bool)> {
-    let Naming { kind, trusted } = listener.naming.as_ref()?;
-    trusted.iter().any(|prefix| prefix.contains(context.client)).then_some(())?;
+    let Naming { kind, trusted } = listener.naming.as_ref().filter(|naming| naming.trusts(context.client))?;
     let (names, scheme) = match kind {
         Kind::XForwardedFor => ("x-forwarded-for", "x-forwarded-proto"),
         Kind::Forwarded => ("forwarded", "forwarded"),
