@@ -8,7 +8,7 @@ use crate::client_addr::forwarded::{self, Kind, Resolved};
 use crate::engine::edits::Edits;
 use crate::engine::framing::Framing;
 use crate::engine::handler::{Connection, Step};
-use crate::engine::head::RequestHead;
+use crate::engine::head::{RequestHead, is_read_as};
 use crate::persistence::client_class::{ClassFacts, classify};
 use crate::persistence::cookie::CookieCodec;
 use crate::route::{Action, Found, bare_host};
@@ -33,17 +33,10 @@ const FORWARDING: [&[u8]; 9] = [
 /// Every field whose name starts like this is one of them.
 const FORWARDED: &[u8] = b"x-forwarded-";
 
-/// Whether a field names the client. Servers that hand fields on as CGI variables (RFC 3875 section 4.1.18)
-/// take an underscore for a hyphen, so here it is one.
+/// Whether a field names the client, in any spelling that a server may take for it.
 fn names_client(name: &[u8]) -> bool {
-    let same = |known: &[u8]| {
-        name.iter().zip(known).all(|(byte, known)| match byte {
-            b'_' => *known == b'-',
-            byte => byte.eq_ignore_ascii_case(known),
-        })
-    };
-    name.len() >= FORWARDED.len() && same(FORWARDED)
-        || FORWARDING.iter().any(|known| known.len() == name.len() && same(known))
+    name.get(..FORWARDED.len()).is_some_and(|start| is_read_as(start, FORWARDED))
+        || FORWARDING.iter().any(|known| is_read_as(name, known))
 }
 
 /// Where the fields are that matter here.
@@ -194,17 +187,6 @@ fn tell_subject(
     }
 }
 
-/// Whether a server may read a field as the one called `known`, which is in lower case. Those that hand fields on as
-/// variables (RFC 3875 section 4.1.18) make an underscore of whatever is no letter and no digit.
-fn is_read_as(name: &[u8], known: &[u8]) -> bool {
-    let same = |(byte, known): (&u8, &u8)| match (byte.is_ascii_alphanumeric(), known.is_ascii_alphanumeric())
-    {
-        (true, true) => byte.to_ascii_lowercase() == *known,
-        (byte, known) => byte == known,
-    };
-    name.len() == known.len() && name.iter().zip(known).all(same)
-}
-
 /// Notes what the choice needs and drops what must not pass, in one walk over the fields.
 fn survey<'b>(request: &RequestHead<'_, 'b>, edits: &mut Edits<'_>) -> Noted<'b> {
     let mut noted = Noted::default();
@@ -347,6 +329,9 @@ mod tests {
             "x_forwarded_for",
             "X-Forwarded_Prefix",
             "X-FORWARDED-SSL",
+            "X.Forwarded.For",
+            "x~forwarded-proto",
+            "X!Real!IP",
             "Forwarded",
             "X-Real-IP",
             "x_real_ip",
