@@ -86,6 +86,14 @@ pub struct Naming {
     pub trusted: Vec<IpPrefix>,
 }
 
+impl Naming {
+    /// Whether `address` is one of the proxies.
+    #[must_use]
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted.iter().any(|prefix| prefix.contains(address))
+    }
+}
+
 /// What goes to which pool.
 #[derive(Debug)]
 pub struct Route {

@@ -77,14 +77,15 @@ fn explain(config: &Config, arguments: &Arguments) -> Result<Explanation, Refuse
     let client = canonical(arguments.client);
     let local = listener.bind.iter().find(|address| address.port() == url.port).or(listener.bind.first());
     let here = SocketAddr::new(client, 0);
-    let tls = listener.tls.is_some().then(|| Arc::new(TlsFacts::default()));
+    let facts = || TlsFacts { server_name: url.server_name(), subject: None };
+    let tls = listener.tls.is_some().then(|| Arc::new(facts()));
     let connection = Connection::direct(here, local.copied().unwrap_or(here), tls);
     let head = url::head(&arguments.method, &url, &arguments.header);
     match crate::proxy::explain(&shared, index, &connection, &head) {
         Explained::Answered { status, reason } => {
             Err(Refused { status: Some(status), reason, message: format!("listener {}", listener.name) })
         }
-        Explained::Routed(routed) => Ok(routed_to(config, &shared, index, client, &routed)),
+        Explained::Routed(routed) => Ok(routed_to(config, &shared, index, &routed)),
     }
 }
 
@@ -123,13 +124,9 @@ fn listener(config: &Config, named: Option<&str>, url: &Url) -> Result<usize, St
     }
 }
 
-fn routed_to(
-    config: &Config,
-    shared: &Shared,
-    listener: usize,
-    client: IpAddr,
-    routed: &Routed,
-) -> Explanation {
+fn routed_to(config: &Config, shared: &Shared, listener: usize, routed: &Routed) -> Explanation {
+    // Whom a trusted proxy named, if it did.
+    let client = routed.facts.client;
     let snapshot = shared.snapshot.load();
     let route = &snapshot.routes[routed.route];
     let index = route.group.as_ref().map(|group| group.index);

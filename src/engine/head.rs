@@ -12,7 +12,7 @@ mod scan;
 mod survey;
 mod target;
 
-pub use fields::{FieldStorage, Fields, MAX_FIELDS};
+pub use fields::{FieldStorage, Fields, MAX_FIELDS, is_read_as};
 pub use request::{Method, RequestFacts, RequestHead, parse_request};
 pub use response::{ResponseFacts, ResponseHead, parse_response};
 pub use scan::{Scan, leading_blank, scan};

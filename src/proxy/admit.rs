@@ -8,7 +8,7 @@ use crate::client_addr::forwarded::{self, Kind, Resolved};
 use crate::engine::edits::Edits;
 use crate::engine::framing::Framing;
 use crate::engine::handler::{Connection, Step};
-use crate::engine::head::RequestHead;
+use crate::engine::head::{RequestHead, is_read_as};
 use crate::persistence::client_class::{ClassFacts, classify};
 use crate::persistence::cookie::CookieCodec;
 use crate::route::{Action, Found, bare_host};
@@ -33,17 +33,10 @@ const FORWARDING: [&[u8]; 9] = [
 /// Every field whose name starts like this is one of them.
 const FORWARDED: &[u8] = b"x-forwarded-";
 
-/// Whether a field names the client. Servers that hand fields on as CGI variables (RFC 3875 section 4.1.18)
-/// take an underscore for a hyphen, so here it is one.
+/// Whether a field names the client, in any spelling that a server may take for it.
 fn names_client(name: &[u8]) -> bool {
-    let same = |known: &[u8]| {
-        name.iter().zip(known).all(|(byte, known)| match byte {
-            b'_' => *known == b'-',
-            byte => byte.eq_ignore_ascii_case(known),
-        })
-    };
-    name.len() >= FORWARDED.len() && same(FORWARDED)
-        || FORWARDING.iter().any(|known| known.len() == name.len() && same(known))
+    name.get(..FORWARDED.len()).is_some_and(|start| is_read_as(start, FORWARDED))
+        || FORWARDING.iter().any(|known| is_read_as(name, known))
 }
 
 /// Where the fields are that matter here.
@@ -69,7 +62,10 @@ pub(super) fn admit(
         context.line = RequestLine::keep(request.method, request.path());
     }
     let listener = context.snapshot.listeners.get(edge.listener);
-    if is_misdirected(connection, host) {
+    let naming = listener.and_then(|listener| listener.naming.as_ref());
+    // RFC 9110 section 7.4 makes an exception for trusted gateways: what they ask for in a handshake is how they know
+    // the edge, and one connection carries requests for many hosts.
+    if is_misdirected(connection, host) && !naming.is_some_and(|naming| naming.trusts(context.client)) {
         return Step::Answer(rescue::misdirected(context));
     }
     let believed = listener.and_then(|listener| believed(context, listener, request));
@@ -95,11 +91,17 @@ pub(super) fn admit(
     {
         return Step::Answer(rescue::too_large(context));
     }
-    if request.facts.absolute_https.is_some_and(|https| https != context.tls) {
-        // RFC 9110 section 7.4: a target of another scheme is not ours to answer for.
+    let spoken = [context.tls, connection.is_tls()];
+    if request.facts.absolute_https.is_some_and(|https| !spoken.contains(&https)) {
+        // RFC 9110 section 7.4: a target of another scheme is not ours to answer for. A proxy may name the scheme that
+        // it speaks here, or its client's.
         return Step::Answer(rescue::other_scheme(context));
     }
     if let Action::RedirectToHttps(port) = route.action {
+        if context.tls {
+            // By the word of a trusted proxy its client came by HTTPS: it would be led in a circle.
+            return Step::Answer(rescue::other_scheme(context));
+        }
         return Step::Answer(redirect::to_https(context, request, port));
     }
     let max_body = route.max_body;
@@ -139,8 +141,7 @@ fn believed(
     listener: &ListenerRoutes,
     request: &RequestHead<'_, '_>,
 ) -> Option<(IpAddr, bool)> {
-    let Naming { kind, trusted } = listener.naming.as_ref()?;
-    trusted.iter().any(|prefix| prefix.contains(context.client)).then_some(())?;
+    let Naming { kind, trusted } = listener.naming.as_ref().filter(|naming| naming.trusts(context.client))?;
     let (names, scheme) = match kind {
         Kind::XForwardedFor => ("x-forwarded-for", "x-forwarded-proto"),
         Kind::Forwarded => ("forwarded", "forwarded"),
@@ -184,17 +185,6 @@ fn tell_subject(
     if let (Some(header), Some(subject)) = (header, subject) {
         edits.add(header, subject.as_bytes());
     }
-}
-
-/// Whether a server may read a field as the one called `known`, which is in lower case. Those that hand fields on as
-/// variables (RFC 3875 section 4.1.18) make an underscore of whatever is no letter and no digit.
-fn is_read_as(name: &[u8], known: &[u8]) -> bool {
-    let same = |(byte, known): (&u8, &u8)| match (byte.is_ascii_alphanumeric(), known.is_ascii_alphanumeric())
-    {
-        (true, true) => byte.to_ascii_lowercase() == *known,
-        (byte, known) => byte == known,
-    };
-    name.len() == known.len() && name.iter().zip(known).all(same)
 }
 
 /// Notes what the choice needs and drops what must not pass, in one walk over the fields.
@@ -339,6 +329,9 @@ mod tests {
             "x_forwarded_for",
             "X-Forwarded_Prefix",
             "X-FORWARDED-SSL",
+            "X.Forwarded.For",
+            "x~forwarded-proto",
+            "X!Real!IP",
             "Forwarded",
             "X-Real-IP",
             "x_real_ip",

@@ -23,6 +23,11 @@ const UNTOUCHED: [&str; 12] = [
     "authentication-info",
 ];
 
+/// Fields that rules change in backends' responses only. The edge's own answers are of their own type, and no cache may
+/// keep one: a site that is down for a moment would be down for as long as its pages may be kept.
+const ONLY_OF_BACKENDS: [&str; 4] =
+    ["content-type", "cache-control", "cdn-cache-control", "surrogate-control"];
+
 /// What is changed in a route's responses: the backends' and the edge's own.
 #[derive(Debug)]
 pub struct ResponseRules {
@@ -32,7 +37,7 @@ pub struct ResponseRules {
     lengths: u64,
     /// The lines that are set, each with its CRLF.
     lines: String,
-    /// The same without those that the edge's own answers have anyway.
+    /// The same without [`ONLY_OF_BACKENDS`].
     own: String,
 }
 
@@ -52,7 +57,7 @@ impl ResponseRules {
             // Never a second line, whatever the value is.
             let value = value.replace(['\r', '\n', '\0'], " ");
             let _ = write!(rules.lines, "{name}: {value}\r\n");
-            if !name.eq_ignore_ascii_case("content-type") {
+            if !is_only_of_backends(name) {
                 let _ = write!(rules.own, "{name}: {value}\r\n");
             }
         }
@@ -76,10 +81,16 @@ impl ResponseRules {
     /// The header lines of an answer of the edge's own, as these rules leave them.
     #[must_use]
     pub fn applied_to(&self, lines: &str) -> String {
-        let name = |line: &str| self.drops(line.split(':').next().unwrap_or_default());
-        let kept: String = lines.split_inclusive("\r\n").filter(|line| !name(line)).collect();
-        kept + &self.own
+        let stays = |line: &&str| {
+            let name = line.split(':').next().unwrap_or_default();
+            is_only_of_backends(name) || !self.drops(name)
+        };
+        lines.split_inclusive("\r\n").filter(stays).collect::<String>() + &self.own
     }
+}
+
+fn is_only_of_backends(name: &str) -> bool {
+    ONLY_OF_BACKENDS.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 fn is_touchable(name: &str) -> bool {

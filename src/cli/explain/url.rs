@@ -1,5 +1,7 @@
 //! The URL and the header lines of a request that is to be explained.
 
+use crate::route::bare_host;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// An `http` or `https` URL, as far as a request needs it (RFC 3986 section 3, RFC 9110 section 4.2).
@@ -59,6 +61,14 @@ impl FromStr for Url {
         let target = rest.split('#').next().unwrap_or_default();
         let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
         Ok(Self { https, authority: authority.to_owned(), port, target })
+    }
+}
+
+impl Url {
+    /// What a client asks for in a TLS handshake: the host, unless it is an address (RFC 6066 section 3).
+    pub(super) fn server_name(&self) -> Option<Box<str>> {
+        let host = std::str::from_utf8(bare_host(self.authority.as_bytes())).ok()?;
+        host.parse::<IpAddr>().is_err().then(|| host.to_ascii_lowercase().into())
     }
 }
 

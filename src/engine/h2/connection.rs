@@ -308,7 +308,8 @@ async fn serve_request<H: Handler>(
         Ok((length, payload)) => (Ok(length), payload),
         Err(refusal) => (Err(refusal), Payload::Verbatim),
     };
-    let stream = Stream::new(body, payload, response, parts.method == Method::HEAD);
+    let own = settings.own_fields.clone();
+    let stream = Stream::new(body, payload, response, parts.method == Method::HEAD, own);
     drop(parts);
     let mut client = Client::new(Downstream::H2(Box::new(stream)), buffer, worker.deadlines.register());
     let listener = Listener { connection, handler: &*handler, settings: &settings, worker: &worker };

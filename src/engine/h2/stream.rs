@@ -16,6 +16,7 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER
 use http::{HeaderMap, Response, StatusCode};
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -32,15 +33,18 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The stream of a request whose body is to be read as `payload` says. `to_head`: its method is HEAD.
+    /// The stream of a request whose body is to be read as `payload` says. `to_head`: its method is HEAD. No trailer
+    /// passes as one of the fields in `own`.
     pub(super) fn new(
         body: RecvStream,
         payload: Payload,
         response: SendResponse<Bytes>,
         to_head: bool,
+        own: Arc<[Box<str>]>,
     ) -> Self {
+        let (line, data, at) = (Line::default(), Bytes::new(), Place::Data);
         Self {
-            body: Body { stream: body, payload, line: Line::default(), data: Bytes::new(), at: Place::Data },
+            body: Body { stream: body, payload, own, line, data, at },
             answering: Answering { response, body: None, ended: false, to_head, trailers: None },
             abort: Reason::INTERNAL_ERROR,
         }
@@ -120,6 +124,7 @@ enum Place {
 struct Body {
     stream: RecvStream,
     payload: Payload,
+    own: Arc<[Box<str>]>,
     /// Framing to be handed out before `data`.
     line: Line,
     /// Payload that was taken from the stream, or at the end the last chunk and the trailers.
@@ -182,7 +187,7 @@ impl Body {
                 let fields = ready!(self.stream.poll_trailers(context)).map_err(gone)?;
                 self.at = Place::End;
                 if self.payload == Payload::Chunked {
-                    self.data = trailers::for_backend(fields.as_ref()).into();
+                    self.data = trailers::for_backend(fields.as_ref(), &self.own).into();
                 }
                 Poll::Ready(Ok(()))
             }

@@ -4,6 +4,7 @@
 //! frame, route, authenticate or modify a message, or say who the client is, are dropped (RFC 9110 section 6.5.1).
 
 use super::stream::read_field;
+use crate::engine::head::is_read_as;
 use http::HeaderMap;
 
 /// What may not be a trailer.
@@ -57,18 +58,21 @@ const FORBIDDEN: [&str; 43] = [
 const FORBIDDEN_STARTS: [&str; 7] =
     ["if-", "sec-", "x-client-", "x-forwarded-", "x-ms-", "x-original-", "x-rewrite-"];
 
-/// Whether a trailer of this name, in lower case, passes. Servers that hand fields on as CGI variables take an
-/// underscore for a hyphen (RFC 3875 section 4.1.18): no trailer needs one.
+/// Whether a trailer of this name, in lower case, passes. Servers that hand fields on as CGI variables take other
+/// signs for a hyphen (RFC 3875 section 4.1.18): no trailer needs one.
 fn passes(name: &str) -> bool {
-    !name.contains('_')
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !FORBIDDEN.contains(&name)
         && !FORBIDDEN_STARTS.iter().any(|start| name.starts_with(start))
 }
 
-/// The last chunk with a request's trailers, for HTTP/1.1 (RFC 9112 section 7.1.2).
-pub(super) fn for_backend(fields: Option<&HeaderMap>) -> Vec<u8> {
+/// The last chunk with a request's trailers, for HTTP/1.1 (RFC 9112 section 7.1.2). None is one of `own`, which only
+/// the edge writes.
+pub(super) fn for_backend(fields: Option<&HeaderMap>, own: &[Box<str>]) -> Vec<u8> {
+    let is_own = |name: &str| own.iter().any(|own| is_read_as(name.as_bytes(), own.as_bytes()));
     let mut end = b"0\r\n".to_vec();
-    for (name, value) in fields.into_iter().flatten().filter(|(name, _)| passes(name.as_str())) {
+    let fields = fields.into_iter().flatten();
+    for (name, value) in fields.filter(|(name, _)| passes(name.as_str()) && !is_own(name.as_str())) {
         end.extend_from_slice(name.as_str().as_bytes());
         end.extend_from_slice(b": ");
         end.extend_from_slice(value.as_bytes());
@@ -113,8 +117,9 @@ mod tests {
         for (name, value) in [("x-sum", "1"), ("host", "other.test"), ("x-sum", "2")] {
             fields.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        assert_eq!(for_backend(Some(&fields)), b"0\r\nx-sum: 1\r\nx-sum: 2\r\n\r\n");
-        assert_eq!(for_backend(None), b"0\r\n\r\n");
+        assert_eq!(for_backend(Some(&fields), &[]), b"0\r\nx-sum: 1\r\nx-sum: 2\r\n\r\n");
+        assert_eq!(for_backend(Some(&fields), &["x_sum".into()]), b"0\r\n\r\n", "only the edge writes it");
+        assert_eq!(for_backend(None, &[]), b"0\r\n\r\n");
         let back = for_client(b"X-Sum: 1\r\nHost: other.test\r\nX-Sum:\t2 \r\n").unwrap();
         let values: Vec<&[u8]> = back.get_all("x-sum").iter().map(HeaderValue::as_bytes).collect();
         assert_eq!((values, back.len()), (vec![&b"1"[..], b"2"], 2));

@@ -92,3 +92,15 @@ impl<'h, 'b> Fields<'h, 'b> {
         }
     }
 }
+
+/// Whether a server may read a field as the one called `known`, which is in lower case. Those that hand fields on as
+/// variables (RFC 3875 section 4.1.18) make an underscore of whatever is no letter and no digit.
+#[must_use]
+pub fn is_read_as(name: &[u8], known: &[u8]) -> bool {
+    let same = |(byte, known): (&u8, &u8)| match (byte.is_ascii_alphanumeric(), known.is_ascii_alphanumeric())
+    {
+        (true, true) => byte.to_ascii_lowercase() == *known,
+        (byte, known) => byte == known,
+    };
+    name.len() == known.len() && name.iter().zip(known).all(same)
+}

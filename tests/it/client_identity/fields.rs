@@ -115,6 +115,31 @@ fn cookies_are_secure_where_the_nearest_proxy_speaks_tls() {
 }
 
 #[test]
+fn a_proxys_target_may_name_its_own_scheme_or_its_clients() {
+    let origin = told();
+    let edge = Edge::start(&behind(&origin, XFF, ""));
+    for (from, target, told, expected) in [
+        ("127.0.0.1", "http", "https", Some("127.0.0.1 https")),
+        ("127.0.0.1", "https", "https", Some("127.0.0.1 https")),
+        ("127.0.0.1", "http", "http", Some("127.0.0.1 http")),
+        ("127.0.0.1", "https", "http", None),
+        ("127.0.0.9", "https", "https", None),
+        ("127.0.0.9", "http", "https", Some("127.0.0.9 http")),
+    ] {
+        let request = format!(
+            "GET {target}://edge.test/ HTTP/1.1\r\nHost: edge.test\r\nX-Forwarded-Proto: {told}\r\n\r\n"
+        );
+        let response = once_from(from, edge.address("web"), request);
+        match expected {
+            Some(expected) => assert_eq!(response.expect(200).text(), expected, "{from} {target} {told}"),
+            None => {
+                response.expect(421);
+            }
+        }
+    }
+}
+
+#[test]
 fn the_announced_client_of_a_connection_may_be_a_proxy_too() {
     let origin = told();
     let both = format!("proxy_protocol: require, {XFF}");

@@ -116,3 +116,44 @@ fn an_admin_listener_that_is_off_is_not_asked() {
         assert_eq!(row(&text, "now"), format!("unknown without the running edge: {why}"));
     }
 }
+
+#[test]
+fn a_browser_asks_in_the_handshake_for_the_host_of_the_url() {
+    let authority = crate::tls::Authority::new();
+    let _ = authority.server("mim.test");
+    let (certificate, key) = (authority.path("mim.test.pem"), authority.path("mim.test.key"));
+    let asked = Asked::new(&format!(
+        "listeners:\n  web: {{ bind: \"127.0.0.1:8443\", tls: {{ certificates: [ {{ certificate: \"{certificate}\", \
+         key: \"{key}\" }} ] }} }}\nnodes:\n  a: {{ address: 127.0.0.1 }}\npools:\n  site: {{ nodes: [a], port: 80 }}\n\
+         routes:\n  - {{ listener: web, pool: site }}\n"
+    ));
+    for (host, url, code) in [
+        ("mim.test", "https://mim.test:8443/", 0),
+        ("MIM.test.:8443", "https://mim.test:8443/", 0),
+        ("other.test", "https://mim.test:8443/", 1),
+        // No name is asked for where the URL has an address (RFC 6066 section 3).
+        ("other.test", "https://127.0.0.1:8443/", 0),
+        ("other.test", "https://[::1]:8443/", 0),
+    ] {
+        let host = format!("Host: {host}");
+        let output = asked.run(&["--client", "10.0.0.1", "--header", &host, "GET", url]);
+        assert_eq!(output.status.code(), Some(code), "{host} {url}: {}", said(&output));
+        if code == 1 {
+            assert_eq!(said(&output), "listener web answers 421: misdirected\n");
+        }
+    }
+}
+
+#[test]
+fn the_client_is_whom_a_trusted_proxy_names() {
+    let asked = Asked::new(
+        "listeners:\n  web: { bind: \"127.0.0.1:8080\", client_header: X-Forwarded-For, trusted_proxies: [10.0.0.1] }\n\
+         nodes:\n  a: { address: 127.0.0.1 }\npersistence:\n  g: { by: source_ip }\npools:\n  \
+         site: { nodes: [a], port: 80 }\nroutes:\n  - { listener: web, pool: site, persistence: g }\nadmin: null\n",
+    );
+    for (from, client) in [("10.0.0.1", "192.0.2.7"), ("10.0.0.2", "10.0.0.2")] {
+        let header = "X-Forwarded-For: 192.0.2.7";
+        let told = asked.json(&["--client", from, "--header", header, "GET", "http://h:8080/"]);
+        assert_eq!((&told["client"], &told["key"]), (&client.into(), &client.into()), "{from}");
+    }
+}

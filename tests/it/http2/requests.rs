@@ -124,12 +124,23 @@ fn trailers_pass_both_ways() {
             );
         }
     });
-    let edge = edge(&identity, &origin, "", "");
+    let told = format!(
+        "], client_ca: \"{}\", client_certificate: requested, client_subject_header: SSL-Subject }}",
+        identity.path("edge.pem")
+    );
+    let yaml = identity.secured(&single(&origin, "", ""));
+    let edge = Edge::start(&yaml.replacen("] }", &told, 1));
     drive(async {
         let mut client = Connection::open(&identity, edge.address("web")).await;
         let (future, mut stream) = client.begin(request("POST", "/x"), false).await;
         let mut trailers = HeaderMap::new();
-        for (name, value) in [("x-sum", "7"), ("authorization", "me"), ("x-forwarded-for", "6.6.6.6")] {
+        for (name, value) in [
+            ("x-sum", "7"),
+            ("authorization", "me"),
+            ("x-forwarded-for", "6.6.6.6"),
+            ("ssl-subject", "CN=root"),
+            ("ssl.subject", "CN=root"),
+        ] {
             trailers.insert(name, HeaderValue::from_static(value));
         }
         stream.send_trailers(trailers).unwrap();

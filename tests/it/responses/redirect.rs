@@ -1,7 +1,7 @@
 //! From plain HTTP to TLS.
 
 use super::{Folder, configured};
-use crate::support::client::{Client, once};
+use crate::support::client::{Client, once, once_from};
 use crate::support::edge::Edge;
 use crate::support::http::answer;
 use crate::support::origin::Origin;
@@ -18,8 +18,8 @@ fn redirecting(folder: &Folder, origin: &Origin) -> Edge {
         &[("plain", ""), ("standard", ""), ("web", &folder.tls())],
         &[("site", origin, "")],
         &[
-            "listener: plain, redirect: { https: 8443 }",
-            "listener: standard, redirect: https",
+            "listener: plain, redirect: { https: 8443 }, response_headers: { remove: [Cache-Control] }",
+            "listener: standard, redirect: https, response_headers: { set: { Cache-Control: max-age=60 } }",
             "listener: web, pool: site",
         ],
     ))
@@ -145,4 +145,26 @@ fn a_body_that_is_not_there_yet_ends_the_connection() {
     let response = client.response().expect(308);
     assert_eq!(response.head.value("connection"), Some("close"));
     client.expect_closed();
+}
+
+#[test]
+fn whoever_speaks_tls_with_a_trusted_proxy_already_is_not_led_in_a_circle() {
+    let trusting = "client_header: X-Forwarded-For, trusted_proxies: [ 127.0.0.1 ]";
+    let origin = site();
+    let edge = Edge::start(&configured(
+        &[("plain", trusting)],
+        &[("site", &origin, "")],
+        &["listener: plain, redirect: https", "listener: plain, path: /site, pool: site"],
+    ));
+    for (from, scheme, status) in
+        [("127.0.0.1", "http", 301), ("127.0.0.1", "https", 421), ("127.0.0.9", "https", 301)]
+    {
+        let request = format!("GET /x HTTP/1.1\r\nHost: mim.test\r\nX-Forwarded-Proto: {scheme}\r\n\r\n");
+        let response = once_from(from, edge.address("plain"), request).expect(status);
+        assert_eq!(response.head.value("location").is_some(), status == 301, "{from} {scheme}");
+        if status == 421 {
+            let entry = edge.next_request(|entry| entry["status"] == 421);
+            assert_eq!(entry["failure"], "scheme_disagrees");
+        }
+    }
 }

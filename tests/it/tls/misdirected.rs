@@ -57,3 +57,18 @@ fn whoever_asks_for_no_name_may_name_any_host() {
         assert!(said.contains(&format!("HTTP/1.1 {status} ")), "{arguments:?} {host}: {said}");
     }
 }
+
+#[test]
+fn a_trusted_proxys_connection_carries_requests_for_any_host() {
+    let authority = Authority::new();
+    let origin = Origin::answering(|_| answer("200 OK", "", b"served"));
+    let config = config(&authority, &VERSIONS, None);
+    for (trusted, status) in [("127.0.0.1", 200), ("127.0.0.9", 421)] {
+        let yaml = secured(&single(&origin, "", ""), &authority);
+        let naming = format!("web: {{ client_header: X-Forwarded-For, trusted_proxies: [ {trusted} ],");
+        let edge = Edge::start(&yaml.replacen("web: {", &naming, 1));
+        let mut proxy = Visitor::connect(edge.address("web"), "mim.test", &config);
+        proxy.get("mim.test").expect(200);
+        proxy.get("other.test").expect(status);
+    }
+}

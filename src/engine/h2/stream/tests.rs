@@ -19,7 +19,7 @@ async fn pair(window: u32) -> (SendRequest<Bytes>, tokio::sync::mpsc::UnboundedR
             let mut head = Vec::new();
             let payload = write_head(&parts, body.is_end_stream(), &mut head).unwrap();
             let to_head = parts.method == Method::HEAD;
-            let stream = Stream::new(body, payload, response, to_head);
+            let stream = Stream::new(body, payload, response, to_head, Arc::default());
             let _ = tell.send((String::from_utf8(head).unwrap(), stream));
         }
     });
