@@ -75,7 +75,8 @@ impl<H: Handler> Exchange<'_, H> {
         let mut upload_failed = None;
         let mut listening = true;
         let mut sent_at: Option<Instant> = None;
-        let mut early = false;
+        // Not only where it is still so once the response is out: a body that follows meanwhile is no better known.
+        let early = !upload.is_done();
         let result = poll_fn(|context| {
             let mut uploading = !upload.is_done() && upload_failed.is_none();
             if uploading {
@@ -107,7 +108,6 @@ impl<H: Handler> Exchange<'_, H> {
                     }
                 }
             }
-            early |= uploading;
             // The response is out. The rest of the request is still taken where both sides go on: a client that was
             // asked to authenticate sends all of it (RFC 9110 section 10.1.1 lets it), and must find its connection
             // as it was. All in all that lasts no longer than the backend itself may.
