@@ -294,14 +294,16 @@ impl Paces {
         patience: &Patience,
         context: &Context<'_>,
     ) -> Poll<Result<T, DownloadError>> {
-        let progressed = std::mem::take(&mut upload.progressed) | std::mem::take(&mut download.progressed);
+        let answering = std::mem::take(&mut download.progressed);
+        let progressed = std::mem::take(&mut upload.progressed) | answering;
         let blocked = upload.is_blocked() || download.is_blocked();
         // A client that takes nothing, or owes its body: the backend may be waiting for that as well.
         let owes = uploading && !upload.is_blocked();
         if progressed | std::mem::take(&mut self.new) {
             let now = client.deadline.now();
             let limit = if blocked { patience.write } else { patience.read };
-            let up = self.up.turn(upload.received, owes, now);
+            // While the response goes on nobody waits for the body: its client may have stopped for that very response.
+            let up = self.up.turn(upload.received, owes && !answering, now);
             let down = self.down.turn(download.handed_over(), download.is_blocked(), now);
             client.deadline.set(limit.min(up).min(down));
         }
