@@ -261,6 +261,10 @@ impl Answering {
     }
 
     fn poll_payload(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        if self.to_head {
+            // What could not be read is answered before its method is known, and to HEAD without content all the same.
+            return Poll::Ready(Ok(data.len()));
+        }
         let Some(body) = self.body.as_mut().filter(|_| !self.ended) else {
             return Poll::Ready(Err(unusable()));
         };
