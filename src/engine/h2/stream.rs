@@ -122,7 +122,7 @@ struct Body {
     payload: Payload,
     /// Framing to be handed out before `data`.
     line: Line,
-    /// Payload that was taken from the stream, or at the end the last chunk and the trailers.
+    /// Payload that was taken from the stream, or at the end the last chunk.
     data: Bytes,
     at: Place,
 }
@@ -179,10 +179,11 @@ impl Body {
             }
             Some(Err(error)) => Poll::Ready(Err(gone(error))),
             None => {
-                let fields = ready!(self.stream.poll_trailers(context)).map_err(gone)?;
+                // They are dropped, as in HTTP/1.1: what is taken out of the header section must not come behind it.
+                ready!(self.stream.poll_trailers(context)).map_err(gone)?;
                 self.at = Place::End;
                 if self.payload == Payload::Chunked {
-                    self.data = trailers::for_backend(fields.as_ref()).into();
+                    self.data = Bytes::from_static(b"0\r\n\r\n");
                 }
                 Poll::Ready(Ok(()))
             }
