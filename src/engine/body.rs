@@ -51,8 +51,6 @@ pub struct BodyReader {
     extension: u16,
     extensions: u16,
     trailers: u16,
-    /// Trailer lines are framing: they go with it.
-    forwards_trailers: bool,
 }
 
 /// What the next byte is.
@@ -91,21 +89,7 @@ impl BodyReader {
             Framing::Chunked => (State::Size, 0),
             Framing::UntilClose => (State::UntilClose, 0),
         };
-        Self {
-            state,
-            left,
-            size_digits: 0,
-            extension: 0,
-            extensions: 0,
-            trailers: 0,
-            forwards_trailers: false,
-        }
-    }
-
-    /// The same reader, which takes trailer lines for [`Piece::Framing`]. What they are is the caller's to know.
-    #[must_use]
-    pub fn forwarding_trailers(self) -> Self {
-        Self { forwards_trailers: true, ..self }
+        Self { state, left, size_digits: 0, extension: 0, extensions: 0, trailers: 0 }
     }
 
     /// Whether the body's last byte has been seen. A body until close is complete only after [`end`](Self::end).
@@ -202,7 +186,6 @@ impl BodyReader {
     #[inline]
     fn kind(&self, byte: u8) -> Piece {
         match self.state {
-            _ if self.forwards_trailers => Piece::Framing,
             State::TrailerName | State::TrailerValue | State::TrailerLf => Piece::Trailer,
             State::LineStart if byte != b'\r' => Piece::Trailer,
             _ => Piece::Framing,

@@ -99,7 +99,7 @@ impl<H: Handler> Exchange<'_, H> {
     pub(super) async fn carry_out(&mut self, client: &mut Client, max_body: Option<u64>) -> After {
         let multiplexed = client.is_multiplexed();
         let Some(buffer) = client.buffer.as_mut() else { return After::Abort };
-        let mut upload = Upload::new(self.facts.framing, max_body).with_trailers(multiplexed);
+        let mut upload = Upload::new(self.facts.framing, max_body);
         let ready = match upload.prepare(buffer, self.head) {
             Ok(ready) => ready,
             Err(fault) => return Box::pin(self.fail(client, &Failure::Body(fault), None)).await,
@@ -164,7 +164,7 @@ impl<H: Handler> Exchange<'_, H> {
             }
             self.summary.retries += 1;
             again = Some(target);
-            upload = Upload::new(self.facts.framing, max_body).with_trailers(multiplexed);
+            upload = Upload::new(self.facts.framing, max_body);
             if let Some(buffer) = client.buffer.as_mut() {
                 // It was judged before and has not changed.
                 let _ = upload.prepare(buffer, self.head);

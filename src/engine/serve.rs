@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Bounds of a listener's connections.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// The largest request head in bytes.
     pub head_bytes: usize,
@@ -35,8 +35,6 @@ pub struct Settings {
     pub body_rate: u64,
     /// How long an answer of the edge's own may take to be written.
     pub answer_patience: Duration,
-    /// Fields that nobody but the handler may write, in lower case: no trailer that a client sends passes as one.
-    pub own_fields: Arc<[Box<str>]>,
     /// Bounds of HTTP/2, where it is spoken.
     pub http2: Limits,
 }

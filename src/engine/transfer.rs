@@ -104,14 +104,6 @@ impl Upload {
         }
     }
 
-    /// Passes trailers on: those of HTTP/2, which were looked through where they were written.
-    pub(super) fn with_trailers(mut self, pass: bool) -> Self {
-        if pass {
-            self.reader = self.reader.forwarding_trailers();
-        }
-        self
-    }
-
     /// Whether every byte of the body has been read, judged and written.
     pub(super) fn is_done(&self) -> bool {
         self.reader.is_complete() && self.passing.is_empty()

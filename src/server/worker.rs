@@ -64,7 +64,7 @@ pub(super) struct Workers {
 }
 
 /// What every connection of a listener has in common.
-fn settings(limits: &ListenerLimits, keepalive: Duration, own_fields: &Arc<[Box<str>]>) -> Arc<Settings> {
+fn settings(limits: &ListenerLimits, keepalive: Duration) -> Arc<Settings> {
     Arc::new(Settings {
         head_bytes: limits.request_header_bytes,
         fields: limits.request_headers,
@@ -73,7 +73,6 @@ fn settings(limits: &ListenerLimits, keepalive: Duration, own_fields: &Arc<[Box<
         requests: limits.requests_per_connection,
         body_rate: limits.body_rate,
         answer_patience: ANSWER_PATIENCE,
-        own_fields: own_fields.clone(),
         http2: Limits {
             streams: limits.http2.streams,
             resets: limits.http2.resets,
@@ -118,10 +117,8 @@ impl Workers {
         stopping: &watch::Receiver<bool>,
         beat: &Arc<Heartbeats>,
     ) -> std::io::Result<Self> {
-        let snapshot = shared.snapshot.load();
-        let own = Arc::from(&*snapshot.own_fields);
-        let settings = |listener: &Listener| settings(&listener.limits, listener.keepalive, &own);
-        let settings: Vec<_> = config.listeners.iter().map(settings).collect();
+        let settings: Vec<_> =
+            config.listeners.iter().map(|listener| settings(&listener.limits, listener.keepalive)).collect();
         let openings: Vec<_> =
             config.listeners.iter().zip(secured).map(|(each, tls)| opening(each, tls.clone())).collect();
         let bounds: Vec<_> = config.listeners.iter().map(self::bound).collect();
@@ -131,6 +128,7 @@ impl Workers {
             .collect();
         let count = bound.first().map_or(0, |bound| bound.sockets.len());
         let mut shares: Vec<Vec<Accepting<Edge>>> = (0..count).map(|_| Vec::new()).collect();
+        let snapshot = shared.snapshot.load();
         for Bound { listener, address, sockets } in bound {
             for (worker, (share, socket)) in shares.iter_mut().zip(sockets).enumerate() {
                 let site = Site {
@@ -174,8 +172,7 @@ impl Workers {
         let tally = Arc::new(PerWorker::new(1, ListenerTally::default));
         let mut finished = self.finish.subscribe();
         let head_timeout = ADMIN_HEAD_TIMEOUT.min(config.limits.each.header_timeout);
-        let usual = settings(&config.limits.each, ADMIN_KEEPALIVE, &Arc::default());
-        let settings = Arc::new(Settings { head_timeout, ..(*usual).clone() });
+        let settings = Arc::new(Settings { head_timeout, ..*settings(&config.limits.each, ADMIN_KEEPALIVE) });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::Builder::new().name("admin".to_owned()).spawn(move || {
             runtime.block_on(async {

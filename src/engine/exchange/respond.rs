@@ -75,7 +75,8 @@ impl<H: Handler> Exchange<'_, H> {
         let mut upload_failed = None;
         let mut listening = true;
         let mut sent_at: Option<Instant> = None;
-        let mut early = false;
+        // Not only where it is still so once the response is out: a body that follows meanwhile is no better known.
+        let early = !upload.is_done();
         let result = poll_fn(|context| {
             let mut uploading = !upload.is_done() && upload_failed.is_none();
             if uploading {
@@ -107,7 +108,6 @@ impl<H: Handler> Exchange<'_, H> {
                     }
                 }
             }
-            early |= uploading;
             // The response is out. The rest of the request is still taken where both sides go on: a client that was
             // asked to authenticate sends all of it (RFC 9110 section 10.1.1 lets it), and must find its connection
             // as it was. All in all that lasts no longer than the backend itself may.
@@ -294,14 +294,16 @@ impl Paces {
         patience: &Patience,
         context: &Context<'_>,
     ) -> Poll<Result<T, DownloadError>> {
-        let progressed = std::mem::take(&mut upload.progressed) | std::mem::take(&mut download.progressed);
+        let answering = std::mem::take(&mut download.progressed);
+        let progressed = std::mem::take(&mut upload.progressed) | answering;
         let blocked = upload.is_blocked() || download.is_blocked();
         // A client that takes nothing, or owes its body: the backend may be waiting for that as well.
         let owes = uploading && !upload.is_blocked();
         if progressed | std::mem::take(&mut self.new) {
             let now = client.deadline.now();
             let limit = if blocked { patience.write } else { patience.read };
-            let up = self.up.turn(upload.received, owes, now);
+            // While the response goes on nobody waits for the body: its client may have stopped for that very response.
+            let up = self.up.turn(upload.received, owes && !answering, now);
             let down = self.down.turn(download.handed_over(), download.is_blocked(), now);
             client.deadline.set(limit.min(up).min(down));
         }

@@ -308,8 +308,7 @@ async fn serve_request<H: Handler>(
         Ok((length, payload)) => (Ok(length), payload),
         Err(refusal) => (Err(refusal), Payload::Verbatim),
     };
-    let own = settings.own_fields.clone();
-    let stream = Stream::new(body, payload, response, parts.method == Method::HEAD, own);
+    let stream = Stream::new(body, payload, response, parts.method == Method::HEAD);
     drop(parts);
     let mut client = Client::new(Downstream::H2(Box::new(stream)), buffer, worker.deadlines.register());
     let listener = Listener { connection, handler: &*handler, settings: &settings, worker: &worker };

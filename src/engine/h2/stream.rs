@@ -16,7 +16,6 @@ use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER
 use http::{HeaderMap, Response, StatusCode};
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -33,18 +32,16 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// The stream of a request whose body is to be read as `payload` says. `to_head`: its method is HEAD. No trailer
-    /// passes as one of the fields in `own`.
+    /// The stream of a request whose body is to be read as `payload` says. `to_head`: its method is HEAD.
     pub(super) fn new(
         body: RecvStream,
         payload: Payload,
         response: SendResponse<Bytes>,
         to_head: bool,
-        own: Arc<[Box<str>]>,
     ) -> Self {
         let (line, data, at) = (Line::default(), Bytes::new(), Place::Data);
         Self {
-            body: Body { stream: body, payload, own, line, data, at },
+            body: Body { stream: body, payload, line, data, at },
             answering: Answering { response, body: None, ended: false, to_head, trailers: None },
             abort: Reason::INTERNAL_ERROR,
         }
@@ -124,10 +121,9 @@ enum Place {
 struct Body {
     stream: RecvStream,
     payload: Payload,
-    own: Arc<[Box<str>]>,
     /// Framing to be handed out before `data`.
     line: Line,
-    /// Payload that was taken from the stream, or at the end the last chunk and the trailers.
+    /// Payload that was taken from the stream, or at the end the last chunk.
     data: Bytes,
     at: Place,
 }
@@ -184,10 +180,11 @@ impl Body {
             }
             Some(Err(error)) => Poll::Ready(Err(gone(error))),
             None => {
-                let fields = ready!(self.stream.poll_trailers(context)).map_err(gone)?;
+                // They are dropped, as in HTTP/1.1: what is taken out of the header section must not come behind it.
+                ready!(self.stream.poll_trailers(context)).map_err(gone)?;
                 self.at = Place::End;
                 if self.payload == Payload::Chunked {
-                    self.data = trailers::for_backend(fields.as_ref(), &self.own).into();
+                    self.data = Bytes::from_static(b"0\r\n\r\n");
                 }
                 Poll::Ready(Ok(()))
             }
@@ -266,6 +263,10 @@ impl Answering {
     }
 
     fn poll_payload(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        if self.to_head {
+            // What could not be read is answered before its method is known, and to HEAD without content all the same.
+            return Poll::Ready(Ok(data.len()));
+        }
         let Some(body) = self.body.as_mut().filter(|_| !self.ended) else {
             return Poll::Ready(Err(unusable()));
         };

@@ -59,6 +59,37 @@ fn a_connection_is_not_shared_after_an_answer_that_came_before_the_body() {
     }
 }
 
+/// The same where the body is sent while the answer is still under way, so that both end in order.
+#[test]
+fn a_connection_is_not_shared_after_an_answer_that_began_before_the_body() {
+    let origin = Origin::start(|mut conn| {
+        let mut owed = Vec::new();
+        while let Some(head) = conn.head() {
+            match head.target() {
+                "/probe" => conn.send("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n/pro"),
+                "/smuggled" => {
+                    owed = answer("200 OK", "", b"/smuggled");
+                    conn.send("be");
+                }
+                target => {
+                    let answer = answer("200 OK", "", target.as_bytes());
+                    conn.send([std::mem::take(&mut owed), answer].concat());
+                }
+            }
+        }
+    });
+    let (_edge, web) = in_front_of(&origin);
+    let mut client = Client::connect(web);
+    client.send(format!(
+        "POST /probe HTTP/1.1\r\nHost: edge.test\r\nContent-Length: {}\r\n\r\n",
+        SMUGGLED.len()
+    ));
+    assert_eq!(client.wire.head().unwrap().unwrap().status(), 200);
+    client.send(SMUGGLED);
+    assert_eq!(client.wire.exactly(6).unwrap(), b"/probe");
+    assert_eq!(client.exchange(get("/mine")).expect(200).text(), "/mine");
+}
+
 /// The others cost no connection.
 #[test]
 fn a_connection_is_shared_after_other_bodies() {

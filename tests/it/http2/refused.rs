@@ -142,6 +142,21 @@ fn nothing_that_could_be_two_things_reaches_a_backend() {
     assert!(reached.iter().all(|request| request.head.target() == "/raw"));
 }
 
+/// What cannot be read is answered before anybody knows its method; the stream knows it.
+#[test]
+fn a_refused_head_request_is_answered_without_a_body() {
+    let identity = Identity::new();
+    let origin = Origin::answering(|_| answer("200 OK", "", b"ok"));
+    let edge = edge(&identity, &origin, "", "");
+    let mut raw = Raw::connect(&identity, edge.address("web"));
+    raw.ask(1, &[&instead(":method", "HEAD")[..], &[("host", "other.test")]].concat());
+    let frame = raw.next_of(&[HEADERS, RST_STREAM, GOAWAY]).unwrap();
+    assert_eq!((frame.kind, frame.flags & END_STREAM), (HEADERS, END_STREAM), "{frame:?}");
+    assert_eq!(frame.status(), 400);
+    raw.expect_service(3);
+    counted(&edge, "refused_requests_total", &[("reason", "host_disagrees")], 1.0);
+}
+
 #[test]
 fn a_fragment_is_cut_off_for_everybody() {
     let identity = Identity::new();

@@ -111,8 +111,10 @@ fn interim_responses_pass() {
     assert_eq!(origin.requests()[0].head.value("expect"), Some("100-continue"));
 }
 
+/// A request's are dropped, as they are in HTTP/1.1: a backend that merges them into the header section would take a
+/// client's word for what the edge has just taken out there.
 #[test]
-fn trailers_pass_both_ways() {
+fn trailers_pass_to_clients_only() {
     let identity = Identity::new();
     let origin = Origin::start(|mut conn| {
         while let Some(_head) = conn.head() {
@@ -152,7 +154,7 @@ fn trailers_pass_both_ways() {
         assert_eq!(names, ["x-sum", "grpc-status"]);
     });
     let bytes = String::from_utf8_lossy(&origin.records().connections[0].bytes).into_owned();
-    assert!(bytes.ends_with("0\r\nx-sum: 7\r\n\r\n"), "{bytes}");
+    assert!(bytes.ends_with("\r\n\r\n0\r\n\r\n"), "{bytes}");
 }
 
 #[test]

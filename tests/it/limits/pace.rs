@@ -53,6 +53,37 @@ fn a_body_that_dribbles_ends_and_who_waits_for_the_backend_does_not() {
     asks.exchange("body").expect(200);
 }
 
+/// A client may stop sending once it sees that its answer has come (RFC 9112 section 9.5):
+/// while that is under way nobody waits for the body.
+#[test]
+fn who_reads_an_early_answer_is_not_cut_off_for_the_body_it_holds_back() {
+    let gate = Arc::new(Gate::default());
+    let held = gate.clone();
+    let origin = Origin::start(move |mut conn| {
+        while let Some(head) = conn.head() {
+            if head.target() == "/early" {
+                conn.send("HTTP/1.1 413 Too Large\r\nContent-Length: 10\r\n\r\nfirst");
+                held.wait();
+                conn.send(" last");
+            }
+        }
+    });
+    let edge = Edge::start(&single(&origin, "", FAST));
+    let web = edge.address("web");
+    let mut reads = Client::connect(web);
+    reads.send("POST /early HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nsome");
+    assert_eq!(reads.wire.head().unwrap().unwrap().status(), 413);
+    assert_eq!(reads.wire.exactly(5).unwrap(), b"first");
+    // It outlasts others who may let nobody wait for longer.
+    for _ in 0..2 {
+        let mut silent = Client::connect(web);
+        silent.send("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\na");
+        silent.response().expect(408);
+    }
+    gate.open();
+    assert_eq!(reads.wire.exactly(5).unwrap(), b" last");
+}
+
 #[test]
 fn a_client_that_does_not_read_is_cut_off() {
     let origin = Origin::start(|mut conn| {
