@@ -206,7 +206,9 @@ impl<H: Handler> Listener<'_, H> {
     /// Answers what is no request, and ends the connection: nobody knows where the next one would start.
     async fn refuse(&self, client: &mut Client, refusal: Refusal) -> After {
         let answer = self.handler.refused(&self.connection, refusal);
-        match client.write_answer(&answer, true, true, self.settings.answer_patience).await {
+        // Over HTTP/1.1 nobody knows the method of what cannot be read; a stream knows it.
+        let to_head = matches!(&client.stream, Downstream::H2(stream) if stream.is_to_head());
+        match client.write_answer(&answer, true, !to_head, self.settings.answer_patience).await {
             Ok(()) => After::Close,
             Err(_) => After::Abort,
         }

@@ -61,6 +61,11 @@ impl Stream {
         self.answering.trailers = trailers::for_client(lines);
     }
 
+    /// Whether the response has no content because of the request's method.
+    pub(in crate::engine) fn is_to_head(&self) -> bool {
+        self.answering.to_head
+    }
+
     /// From here on the stream's end by [`Stream::abort`] asks for the same request over HTTP/1.1.
     pub(in crate::engine) fn ask_for_http11(&mut self) {
         self.abort = Reason::HTTP_1_1_REQUIRED;
@@ -263,10 +268,6 @@ impl Answering {
     }
 
     fn poll_payload(&mut self, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        if self.to_head {
-            // What could not be read is answered before its method is known, and to HEAD without content all the same.
-            return Poll::Ready(Ok(data.len()));
-        }
         let Some(body) = self.body.as_mut().filter(|_| !self.ended) else {
             return Poll::Ready(Err(unusable()));
         };
