@@ -101,6 +101,23 @@ impl IpPrefix {
     }
 }
 
+/// Addresses that share so many leading bits are one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientPrefixes {
+    /// 0 to 32.
+    pub ipv4: u8,
+    /// 0 to 128.
+    pub ipv6: u8,
+}
+
+impl ClientPrefixes {
+    /// The client that `address` belongs to: what all of its addresses have in common.
+    #[must_use]
+    pub fn client(self, address: IpAddr) -> IpAddr {
+        mask(address, if address.is_ipv4() { self.ipv4 } else { self.ipv6 })
+    }
+}
+
 /// `address` with all but its first `length` bits cleared; lengths beyond the address's own bits keep it whole.
 #[must_use]
 pub fn mask(address: IpAddr, length: u8) -> IpAddr {

@@ -169,18 +169,20 @@ fn shown<'p>(value: &Value<'_>, path: &'p Path) -> std::path::Display<'p> {
     path.strip_prefix(&value.document().folder).unwrap_or(path).display()
 }
 
+/// The content of a certificate, a key or a token: of a file, and of no more than 1 MiB.
+pub(crate) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(std::io::Error::other("not a file"));
+    }
+    if metadata.len() > LARGEST {
+        return Err(std::io::Error::other("larger than 1 MiB"));
+    }
+    std::fs::read(path)
+}
+
 fn contents(value: &Value<'_>, path: &Path, remedy: &str) -> Option<Vec<u8>> {
-    let read = || {
-        let metadata = std::fs::metadata(path)?;
-        if !metadata.is_file() {
-            return Err(std::io::Error::other("not a file"));
-        }
-        if metadata.len() > LARGEST {
-            return Err(std::io::Error::other("larger than 1 MiB"));
-        }
-        std::fs::read(path)
-    };
-    match read() {
+    match read_file(path) {
         Ok(contents) => Some(contents),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             value.error(&format!("no such file{remedy}"));

@@ -34,11 +34,12 @@ mod tree;
 mod warnings;
 
 pub use error::{ConfigError, Place, Warning};
+pub(crate) use files::read_file;
 pub use load::{load, load_text};
 pub use schema::schema;
 pub use show::show;
 
-use crate::client_addr::IpPrefix;
+use crate::client_addr::{ClientPrefixes, IpPrefix};
 use crate::persistence::settings::GroupSettings;
 use crate::route::{Action, HostPattern, PathPrefix};
 use std::net::SocketAddr;
@@ -377,15 +378,6 @@ pub struct Rate {
     pub per: Duration,
     /// Addresses that share these leading bits are one client: of IPv4 and of IPv6.
     pub prefixes: ClientPrefixes,
-}
-
-/// Addresses that share so many leading bits are one client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientPrefixes {
-    /// 0 to 32.
-    pub ipv4: u8,
-    /// 0 to 128.
-    pub ipv6: u8,
 }
 
 /// What is changed in a route's responses, the edge's own among them.

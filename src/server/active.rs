@@ -1,7 +1,6 @@
 //! How many connections are open, and the bounds on that: of all listeners, of one, of one client.
 
-use crate::client_addr::{IpPrefix, mask};
-use crate::config::ClientPrefixes;
+use crate::client_addr::{ClientPrefixes, IpPrefix};
 use log::warn;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -150,7 +149,7 @@ impl Clients {
     /// A place for one connection of a client, if it may have one more.
     pub(super) fn enter(&self, client: IpAddr) -> Option<ClientPlace> {
         let state = &self.0;
-        let key = mask(client, if client.is_ipv4() { state.prefixes.ipv4 } else { state.prefixes.ipv6 });
+        let key = state.prefixes.client(client);
         {
             let mut table = self.table(key).lock();
             let its = table.entry(key).or_default();

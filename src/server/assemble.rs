@@ -282,7 +282,7 @@ fn routes(
 }
 
 fn rate_limit(rate: &Rate) -> Box<RateLimit> {
-    Box::new(RateLimit::new(rate.requests, rate.per, rate.prefixes.ipv4, rate.prefixes.ipv6))
+    Box::new(RateLimit::new(rate.requests, rate.per, rate.prefixes))
 }
 
 fn groups_traffic(config: &Config, workers: usize) -> Vec<GroupTraffic> {

@@ -23,7 +23,7 @@
 //! client at the same instant can both be taken where one was left, so the limit can be exceeded by the number of
 //! workers less one.
 
-use crate::client_addr::mask;
+use crate::client_addr::ClientPrefixes;
 use crate::clock::Millis;
 use foldhash::quality::RandomState;
 use parking_lot::Mutex;
@@ -54,8 +54,7 @@ pub struct RateLimit {
     requests: u64,
     /// The length of an interval in milliseconds.
     per: u64,
-    ipv4_prefix: u8,
-    ipv6_prefix: u8,
+    prefixes: ClientPrefixes,
     seed: RandomState,
     slots: [Slot; SLOTS],
     /// Held by whoever empties a slot.
@@ -69,10 +68,9 @@ impl std::fmt::Debug for RateLimit {
 }
 
 impl RateLimit {
-    /// `requests` in `per` (at least a millisecond) for each client; addresses that share so many leading bits are one
-    /// client.
+    /// `requests` in `per` (at least a millisecond) for each client.
     #[must_use]
-    pub fn new(requests: u32, per: Duration, ipv4_prefix: u8, ipv6_prefix: u8) -> Self {
+    pub fn new(requests: u32, per: Duration, prefixes: ClientPrefixes) -> Self {
         // The first intervals there are: all slots are empty.
         let slot = |interval| Slot {
             interval: AtomicU64::new(interval as u64),
@@ -81,8 +79,7 @@ impl RateLimit {
         Self {
             requests: u64::from(requests),
             per: u64::try_from(per.as_millis()).unwrap_or(u64::MAX).max(1),
-            ipv4_prefix,
-            ipv6_prefix,
+            prefixes,
             seed: RandomState::default(),
             slots: std::array::from_fn(slot),
             emptying: Mutex::new(()),
@@ -115,8 +112,7 @@ impl RateLimit {
     }
 
     fn key(&self, client: IpAddr) -> u64 {
-        let prefix = if client.is_ipv4() { self.ipv4_prefix } else { self.ipv6_prefix };
-        self.seed.hash_one(mask(client, prefix))
+        self.seed.hash_one(self.prefixes.client(client))
     }
 
     fn at(&self, interval: u64) -> &Slot {

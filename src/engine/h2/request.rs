@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::{Method, Uri};
 
 /// Fields of a connection, which HTTP/2 does not have (RFC 9113 section 8.2.2).
-const OF_CONNECTIONS: [HeaderName; 5] = [
+pub(super) const OF_CONNECTIONS: [HeaderName; 5] = [
     CONNECTION,
     TRANSFER_ENCODING,
     UPGRADE,

@@ -7,12 +7,13 @@
 //! Nothing here reads a clock: the exchange has the deadlines, and resets what breaks them.
 
 use super::Payload;
+use super::request::OF_CONNECTIONS;
 use super::trailers;
 use crate::engine::head::{Scan, scan};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use std::io;
 use std::pin::Pin;
@@ -305,12 +306,7 @@ fn read_head(head: &[u8]) -> Option<(StatusCode, HeaderMap)> {
     let mut fields = HeaderMap::with_capacity(16);
     for line in lines {
         let (name, value) = read_field(line)?;
-        let of_connection = name == CONNECTION
-            || name == TRANSFER_ENCODING
-            || name == UPGRADE
-            || name == "keep-alive"
-            || name == "proxy-connection";
-        if !of_connection {
+        if !OF_CONNECTIONS.contains(&name) {
             fields.try_append(name, value).ok()?;
         }
     }

@@ -15,9 +15,6 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{Error, InconsistentKeys};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// The largest file that is read, in bytes.
-const LARGEST: u64 = 1 << 20;
-
 /// What the system tells of a file; another stamp means that it may have other content. A file that is replaced by
 /// renaming another over it has another inode; one that is written in place, another time of change, which unlike
 /// that of modification nobody can set back.
@@ -132,17 +129,8 @@ impl Reading {
     }
 
     fn bytes(&mut self, path: &Path) -> Result<Vec<u8>, Problem> {
-        let read = || {
-            let metadata = std::fs::metadata(path)?;
-            if !metadata.is_file() {
-                return Err(std::io::Error::other("not a file"));
-            }
-            if metadata.len() > LARGEST {
-                return Err(std::io::Error::other("larger than 1 MiB"));
-            }
-            std::fs::read(path)
-        };
-        let bytes = read().map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        let bytes =
+            config::read_file(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
         // With the length, so that bytes which move from one file to the next are another content.
         self.digest.update(&(bytes.len() as u64).to_be_bytes());
         self.digest.update(&bytes);

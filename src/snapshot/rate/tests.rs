@@ -1,4 +1,5 @@
 use super::RateLimit;
+use crate::client_addr::ClientPrefixes;
 use crate::clock::Millis;
 use proptest::prelude::*;
 use std::collections::HashMap;
@@ -8,7 +9,7 @@ use std::time::Duration;
 const PER: u64 = 1_000;
 
 fn limit(requests: u32) -> RateLimit {
-    RateLimit::new(requests, Duration::from_millis(PER), 32, 64)
+    RateLimit::new(requests, Duration::from_millis(PER), ClientPrefixes { ipv4: 32, ipv6: 64 })
 }
 
 fn client(number: u32) -> IpAddr {
@@ -47,7 +48,7 @@ fn who_goes_on_asking_is_served_at_the_limit() {
 
 #[test]
 fn neighbours_are_one_client() {
-    let limit = RateLimit::new(1, Duration::from_secs(1), 24, 64);
+    let limit = RateLimit::new(1, Duration::from_secs(1), ClientPrefixes { ipv4: 24, ipv6: 64 });
     for (first, second, same) in [
         ("10.0.0.1", "10.0.0.200", true),
         ("10.0.0.1", "10.0.1.1", false),
